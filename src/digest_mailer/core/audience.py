@@ -1,0 +1,151 @@
+"""Who is entitled to mail right now, and why not if not.
+
+A subscriber's state moves only by named reasons; `eligible` is the one place that decides whether a person
+may get mail, asked when the audience is frozen and again at the moment of each attempt.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+
+from digest_mailer.core.address import EmailAddress
+from digest_mailer.core.identity import ENGLISH, Language, SubscriberId
+from digest_mailer.core.topic import MAX_TOPICS, NO_TOPICS, TopicWords, intersect, words_of
+
+NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
+_EVERY_TOPIC = words_of(range(MAX_TOPICS))
+
+
+class State(StrEnum):
+    """Where a subscriber stands."""
+
+    PENDING = "pending"  # has not confirmed yet
+    ACTIVE = "active"  # gets mail
+    PAUSED = "paused"  # gets none until a date
+    UNSUBSCRIBED = "unsubscribed"  # left
+    BOUNCED = "bounced"  # the mailbox is gone
+    COMPLAINED = "complained"  # reported a mail as spam
+    ERASED = "erased"  # asked to be forgotten
+
+
+class Exclusion(StrEnum):
+    """Why a person gets no mail."""
+
+    PENDING = "not confirmed"
+    PAUSED = "paused"
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    ERASED = "erased"
+    SUPPRESSED = "suppressed"  # the address is on the suppression list
+    NO_TOPIC = "no matching topic"
+
+
+_EXCLUDED_BY_STATE: Mapping[State, Exclusion] = {
+    State.PENDING: Exclusion.PENDING,
+    State.UNSUBSCRIBED: Exclusion.UNSUBSCRIBED,
+    State.BOUNCED: Exclusion.BOUNCED,
+    State.COMPLAINED: Exclusion.COMPLAINED,
+    State.ERASED: Exclusion.ERASED,
+}
+
+# An import may move a person to the right, never to the left: it cannot bring back who has left.
+_RESTRICTION = (
+    State.ACTIVE, State.PENDING, State.PAUSED, State.UNSUBSCRIBED, State.BOUNCED, State.COMPLAINED, State.ERASED,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Evidence that a person asked for mail: where and when (GDPR Art. 7(1), CASL s. 13)."""
+
+    source: str
+    given_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """One person. `topics` counts only while `all_topics` is off; no topics and no flag means no mail."""
+
+    id: SubscriberId
+    address: EmailAddress
+    state: State = State.ACTIVE
+    name: str = ""
+    language: Language = ENGLISH
+    topics: TopicWords = NO_TOPICS
+    all_topics: bool = False
+    paused_until: date | None = None
+    attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
+    consent: Consent | None = None
+    generation: int = 0  # of tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A valid row of an import, before it is compared with who is already there."""
+
+    row: int  # number of the row in its file, the header being row 1
+    address: EmailAddress
+    consent: Consent
+    state: State = State.ACTIVE
+    name: str = ""
+    language: Language = ENGLISH
+    topics: TopicWords = NO_TOPICS
+    all_topics: bool = False
+    paused_until: date | None = None
+    attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row of an import that cannot be used, and why."""
+
+    row: int
+    email: str  # as it stands in the file
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A named view of the list. Empty conditions hold for everybody; several must all hold."""
+
+    name: str
+    any_topics: TopicWords = NO_TOPICS
+    all_topics: TopicWords = NO_TOPICS
+    no_topics: TopicWords = NO_TOPICS
+    languages: tuple[Language, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
+
+
+EVERYBODY = Segment("everybody")
+
+
+def eligible(state: State, paused_until: date | None, *, suppressed: bool, today: date) -> Exclusion | None:
+    """Why this person may not get mail today; None when they may.
+
+    A pause ends by itself on its date; the suppression list stands above every state.
+    """
+    if suppressed:
+        return Exclusion.SUPPRESSED
+    if state is State.PAUSED:
+        return Exclusion.PAUSED if paused_until is None or today < paused_until else None
+    return _EXCLUDED_BY_STATE.get(state)
+
+
+def matches(segment: Segment, subscriber: Subscriber) -> bool:
+    """Whether the person is in the segment, whatever their state."""
+    topics = _EVERY_TOPIC if subscriber.all_topics else subscriber.topics
+    return (
+        (not any(segment.any_topics) or any(intersect(topics, segment.any_topics)))
+        and intersect(topics, segment.all_topics) == segment.all_topics
+        and not any(intersect(topics, segment.no_topics))
+        and (not segment.languages or subscriber.language in segment.languages)
+        and all(subscriber.attributes.get(name) == value for name, value in segment.attributes.items())
+    )
+
+
+def more_restricted(now: State, wanted: State) -> State:
+    """The state after an import that wants another: only ever a step away from getting mail."""
+    return max(now, wanted, key=_RESTRICTION.index)

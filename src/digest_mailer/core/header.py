@@ -1,0 +1,78 @@
+"""Header lines that read back exactly, whatever is in the value, and that nothing can break out of.
+
+Python 3.11's EmailMessage loses spaces in some long non-ASCII subjects, so values are encoded with
+`email.header.Header` (RFC 2047: encoded words of at most 75 characters; RFC 5322 section 2.2.3: folded at
+78) and put in front of the body as finished bytes.
+"""
+
+import re
+from email.header import Header
+
+from digest_mailer.core.address import EmailAddress
+from digest_mailer.core.identity import is_control
+
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")  # RFC 5322 3.2.3
+_LONGEST_WORD = 60  # longer ones cannot be folded and are encoded instead
+_FOLD = "\r\n "
+
+
+def check_value(name: str, value: str) -> str:
+    """The value when it can stand in a header. Raises ValueError for a control character: parsing and import
+    refuse those with a sentence, so here it is a defect."""
+    if any(is_control(char) for char in value):
+        raise ValueError(f"control character in the value of {name}")
+    return value
+
+
+def unstructured(name: str, value: str) -> str:
+    """A line of free text, like Subject."""
+    check_value(name, value)
+    return f"{name}: {_words(value, name)}\r\n"
+
+
+def mailbox(name: str, display: str, address: EmailAddress) -> str:
+    """A line with one mailbox, like From and To (RFC 5322 section 3.4)."""
+    check_value(name, display + address.typed)
+    return f"{name}: {phrase(name, display)}<{address.typed}>\r\n"
+
+
+def phrase(name: str, text: str) -> str:
+    """A display name, ready to stand before a bracket; empty for an empty one (RFC 5322 section 3.2.5)."""
+    if not text:
+        return ""
+    if _plain(text):
+        if not _ATOMS.fullmatch(text):
+            text = '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'
+        separator = _FOLD if len(name) + len(text) > 40 else " "
+        return text + separator
+    return _encoded(text, name) + _FOLD
+
+
+def structured(name: str, *parts: str) -> str:
+    """A line of finished parts, one a folded line, with commas between them."""
+    for part in parts:
+        check_value(name, part)
+    return f"{name}: {f',{_FOLD}'.join(parts)}\r\n"
+
+
+def _words(value: str, name: str) -> str:
+    return (
+        Header(value, "us-ascii", header_name=name, maxlinelen=76).encode(linesep="\r\n")
+        if _plain(value)
+        else _encoded(value, name)
+    )
+
+
+def _encoded(value: str, name: str) -> str:
+    return Header(value, "utf-8", header_name=name, maxlinelen=76).encode(linesep="\r\n")
+
+
+def _plain(value: str) -> bool:
+    """Whether the value can stand as it is: ASCII, foldable at single spaces, not like an encoded word."""
+    return (
+        value.isascii()
+        and "=?" not in value
+        and "  " not in value
+        and value == value.strip()
+        and all(len(word) <= _LONGEST_WORD for word in value.split(" "))
+    )

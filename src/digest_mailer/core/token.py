@@ -1,0 +1,108 @@
+"""Signed, scoped capabilities: what a link in a mail lets its holder do, and for whom.
+
+A token is 30 bytes as 40 characters of URL-safe base64 without padding, so that it also fits behind the
+plus of a bounce address (64 octets, RFC 5321 section 4.5.3.1.1):
+
+    version 1 | key id 1 | scope 1 | issue 3 | subscriber 8 | MAC 16
+
+The MAC is HMAC-SHA-256, cut to 128 bits, over those fields and the person's token generation, which is
+kept in the database: raising it revokes what was handed out. Leaving and bounces must work for ever, so
+their scopes accept every generation up to the current one. A token does what its scope says, nothing else.
+Nothing in it says what somebody reads.
+"""
+
+import base64
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from digest_mailer.core.identity import IssueId, SubscriberId, issue_from_number, issue_number
+
+VERSION = 1
+LENGTH = 40
+SAMPLE_KEY_ID = 0  # signs the sample messages of `build`; public, so no server accepts it
+SAMPLE_KEY = b"the key of sample messages, known to everybody"
+
+_PAYLOAD = 14
+_MAC = 16
+_FORM = re.compile(r"[A-Za-z0-9_-]{40}")
+
+
+class Scope(IntEnum):
+    """What a token may do. Numbers are permanent."""
+
+    UNSUBSCRIBE = 1  # leave; never expires
+    PREFERENCES = 2  # choose topics, pause
+    BOUNCE = 3  # say that a mail came back; never expires
+
+
+_LASTING = (Scope.UNSUBSCRIBE, Scope.BOUNCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a token says, before or after its signature is checked."""
+
+    scope: Scope
+    subscriber: SubscriberId
+    issue: IssueId
+    key_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKeys:
+    """The signing keys by id; `current` signs, all verify. Id 0 is the sample key's and may not be among them
+    where tokens are accepted."""
+
+    current: int
+    keys: Mapping[int, bytes]
+
+
+SAMPLE_KEYS = TokenKeys(SAMPLE_KEY_ID, {SAMPLE_KEY_ID: SAMPLE_KEY})
+
+
+def sign(scope: Scope, subscriber: SubscriberId, issue: IssueId, generation: int, keys: TokenKeys) -> str:
+    """A token for this person and issue, signed with the current key."""
+    payload = b"".join(
+        (
+            bytes((VERSION, keys.current, scope)),
+            issue_number(issue).to_bytes(3, "big"),
+            subscriber.to_bytes(8, "big"),
+        )
+    )
+    return base64.urlsafe_b64encode(payload + _mac(keys.keys[keys.current], payload, generation)).decode()
+
+
+def read(text: str) -> tuple[Token, bytes] | None:
+    """What a token says, unverified, and its raw bytes; None when it has not the form of a token."""
+    if not _FORM.fullmatch(text):
+        return None
+    raw = base64.urlsafe_b64decode(text)
+    if raw[0] != VERSION or raw[2] not in tuple(Scope):
+        return None
+    number = int.from_bytes(raw[3:6], "big")
+    subscriber = SubscriberId(int.from_bytes(raw[6:_PAYLOAD], "big"))
+    return Token(Scope(raw[2]), subscriber, issue_from_number(number), raw[1]), raw
+
+
+def verify(text: str, scope: Scope, generation: int, keys: TokenKeys) -> Token | None:
+    """The token when it is genuine, of this scope, and of this person's generation; else None.
+
+    `generation` is the current one of the subscriber whom the token names (see `read`).
+    """
+    found = read(text)
+    if not found:
+        return None
+    token, raw = found
+    key = keys.keys.get(token.key_id)
+    if token.scope != scope or key is None or token.key_id == SAMPLE_KEY_ID:
+        return None
+    accepted = range(generation + 1) if scope in _LASTING else (generation,)
+    genuine = [hmac.compare_digest(raw[_PAYLOAD:], _mac(key, raw[:_PAYLOAD], one)) for one in accepted]
+    return token if any(genuine) else None
+
+
+def _mac(key: bytes, payload: bytes, generation: int) -> bytes:
+    return hmac.digest(key, payload + generation.to_bytes(4, "big"), "sha256")[:_MAC]

@@ -1,0 +1,42 @@
+"""Addresses that outlive code. They stand in mails that nobody can recall, so they never change.
+
+`/issues/YYYY-MM/`, `/articles/KEY/`, `/topics/SLUG/`, with `/LANGUAGE` in front for every language but the
+publication's first; `/u/TOKEN` to leave (GET shows, POST acts) and `/p/TOKEN` for preferences.
+`base` is the publication's base address without a trailing slash.
+"""
+
+from digest_mailer.core.identity import ENGLISH, ArticleKey, IssueId, Language, TopicKey
+
+
+def issues_url(base: str, language: Language = ENGLISH) -> str:
+    """The list of all issues."""
+    return f"{base}{_prefix(language)}/issues/"
+
+
+def issue_url(base: str, issue: IssueId, language: Language = ENGLISH) -> str:
+    """One issue on the web."""
+    return f"{base}{_prefix(language)}/issues/{issue}/"
+
+
+def article_url(base: str, key: ArticleKey, language: Language = ENGLISH) -> str:
+    """One article on the web."""
+    return f"{base}{_prefix(language)}/articles/{key}/"
+
+
+def topic_url(base: str, key: TopicKey, language: Language = ENGLISH) -> str:
+    """The articles of one topic on the web."""
+    return f"{base}{_prefix(language)}/topics/{key}/"
+
+
+def unsubscribe_url(base: str, token: str) -> str:
+    """The page to leave on, and the address of the one-click POST (RFC 8058)."""
+    return f"{base}/u/{token}"
+
+
+def preferences_url(base: str, token: str) -> str:
+    """The page to choose topics on."""
+    return f"{base}/p/{token}"
+
+
+def _prefix(language: Language) -> str:
+    return "" if language == ENGLISH else f"/{language}"
