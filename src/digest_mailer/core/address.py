@@ -6,6 +6,7 @@ case-folded, domain in its ASCII form. The syntax is RFC 5321 section 4.1.2 as e
 never a DNS query.
 """
 
+import hmac
 from dataclasses import dataclass
 
 from email_validator import EmailNotValidError, validate_email
@@ -62,3 +63,9 @@ def parse_address(text: str) -> EmailAddress:
         raise AddressError("the part before the @ is not ASCII, which mail servers on the way may refuse")
     typed = f"{found.local_part}@{found.ascii_domain}"
     return EmailAddress(typed, f"{found.local_part.casefold()}@{found.ascii_domain.lower()}")
+
+
+def address_hash(address: EmailAddress, key: bytes) -> bytes:
+    """The keyed hash by which the ledger and the suppression list know a mailbox: 16 bytes, not reversible
+    without the key. The key is permanent; another one would let the same person be mailed twice."""
+    return hmac.digest(key, address.canonical.encode(), "sha256")[:16]

@@ -108,6 +108,30 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import does, or would do: numbers of rows."""
+
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    kept_out: int = 0  # people who left, bounced, complained or are suppressed: untouched
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceGroup:
+    """People of a segment who are alike in everything that decides what they get."""
+
+    state: State
+    paused_until: date | None
+    suppressed: bool
+    already: bool  # the issue's ledger has them
+    topics: TopicWords  # those of the issue
+    all_topics: bool
+    language: Language
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A named view of the list. Empty conditions hold for everybody; several must all hold."""
 
@@ -144,6 +168,11 @@ def matches(segment: Segment, subscriber: Subscriber) -> bool:
         and (not segment.languages or subscriber.language in segment.languages)
         and all(subscriber.attributes.get(name) == value for name, value in segment.attributes.items())
     )
+
+
+def has_left(state: State) -> bool:
+    """Whether the person is out for good, so that an import must not touch them."""
+    return state in (State.UNSUBSCRIBED, State.BOUNCED, State.COMPLAINED, State.ERASED)
 
 
 def more_restricted(now: State, wanted: State) -> State:

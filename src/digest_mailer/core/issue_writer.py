@@ -12,7 +12,7 @@ from digest_mailer.core.issue_file import CALL_TO_ACTION, FENCE, IMPLICATIONS, V
 
 def serialise_issue(issue: Issue, vocabulary: Vocabulary) -> str:
     """The issue as the text of an issue file; topics and types by their names."""
-    front = {
+    front: dict[str, object] = {
         "title": issue.title,
         "subject": issue.subject,
         "preheader": issue.preheader,

@@ -6,7 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from digest_mailer.core.delivery import OPEN, HandOff
-from digest_mailer.core.identity import IssueId
+from digest_mailer.core.edition import EditionKey
+from digest_mailer.core.identity import IssueId, RowId
+from digest_mailer.core.message import Recipient
 
 
 class Status(StrEnum):
@@ -18,6 +20,19 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """An issue as somebody approved it: what it was made from, and every compiled edition by its hash."""
+
+    id: int
+    issue: IssueId
+    source_digest: str
+    approved_at: datetime
+    approver: str
+    note: str
+    editions: Mapping[EditionKey, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Mailing:
     """The sending of one issue to everybody who gets it."""
 
@@ -26,7 +41,17 @@ class Mailing:
     status: Status
     started: datetime  # the Date of every message
     transport: str  # URL without secrets
-    digest: str  # of the approval that the newest wave was made from
+    fence: int  # rises with every sender that takes over; a row moves only for the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A row of the ledger that this sender has taken, with what its message needs."""
+
+    row: RowId
+    recipient: Recipient
+    artefact_hash: str
+    attempts: int  # before this one
 
 
 @dataclass(frozen=True, slots=True)

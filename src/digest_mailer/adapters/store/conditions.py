@@ -1,0 +1,35 @@
+"""A segment as SQL. Means the same as `core.audience.matches`; a property test compares the two."""
+
+from sqlalchemy import Column, and_, false, func, or_, true
+from sqlalchemy.sql.elements import ColumnElement
+
+from digest_mailer.adapters.store.tables import person, subscriber
+from digest_mailer.core.audience import Segment
+from digest_mailer.core.topic import TopicWords
+
+TOPIC_COLUMNS: tuple[Column[int], ...] = tuple(subscriber.c[f"topics_{n}"] for n in range(4))
+
+
+def in_segment(segment: Segment) -> ColumnElement[bool]:
+    """The condition that a row of subscriber joined with person is in the segment."""
+    conditions: list[ColumnElement[bool]] = []
+    if any(segment.any_topics):
+        conditions.append(or_(subscriber.c.all_topics, _shares(segment.any_topics)))
+    if any(segment.all_topics):
+        conditions.append(or_(subscriber.c.all_topics, _holds(segment.all_topics)))
+    if any(segment.no_topics):
+        conditions.append(and_(subscriber.c.all_topics.is_(False), ~_shares(segment.no_topics)))
+    if segment.languages:
+        conditions.append(subscriber.c.language.in_(segment.languages))
+    for name, value in segment.attributes.items():
+        conditions.append(func.json_extract(person.c.attributes, f'$."{name}"') == value)
+    return and_(true(), *conditions)
+
+
+def _shares(words: TopicWords) -> ColumnElement[bool]:
+    parts = [c.bitwise_and(word) != 0 for c, word in zip(TOPIC_COLUMNS, words, strict=True) if word]
+    return or_(false(), *parts)
+
+
+def _holds(words: TopicWords) -> ColumnElement[bool]:
+    return and_(true(), *(c.bitwise_and(word) == word for c, word in zip(TOPIC_COLUMNS, words, strict=True) if word))

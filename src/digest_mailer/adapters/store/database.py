@@ -1,0 +1,143 @@
+"""Opens the database, and brings it up to date.
+
+SQLite in WAL mode with `synchronous=FULL`: what was committed survives a power loss. Write transactions begin
+IMMEDIATE, so that two writers wait for each other instead of failing half-way. A database from an older or a
+newer version of the program is refused with the command that helps.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from typing import cast
+
+from sqlalchemy import Connection, create_engine, event, insert, select, text, update
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from digest_mailer.adapters.store.tables import meta
+from digest_mailer.core.errors import ConfigError, TemporaryProblem
+
+REVISION = "0001"  # the newest step in migrations/versions
+BUSY_SECONDS = 30
+_SEQUENCE = "sequence"
+_INCARNATION = "incarnation"
+
+
+class Database:
+    """One SQLite file. Each `read` and `write` is a transaction on a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(self._engine, "connect", _set_up)
+        event.listen(self._engine, "begin", _begin)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database."""
+        with _explained(self.path), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is committed as a whole, durably, or not at all."""
+        with (
+            _explained(self.path),
+            self._engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def revision(self) -> str | None:
+        """The step the database is at; None when there is no database yet."""
+        if not self.path.exists():
+            return None
+        with self.read() as connection:
+            found = connection.execute(text("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")).first()
+            if not found:
+                return None
+            return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
+
+    def require_current(self) -> None:
+        """Raise ConfigError unless the database is at this program's step; make it when there is none."""
+        revision = self.revision()
+        if revision is None:
+            self.upgrade()
+        elif revision < REVISION:
+            raise ConfigError(f"the database is at step {revision}, this version needs {REVISION}", _UPGRADE)
+        elif revision > REVISION:
+            raise ConfigError(
+                f"the database is at step {revision}, made by a newer version than this one ({REVISION})",
+                "install that version again",
+            )
+
+    def upgrade(self) -> tuple[str | None, str]:
+        """Bring the database to this program's step; answers the steps before and after."""
+        from alembic import command
+        from alembic.config import Config
+
+        before = self.revision()
+        if before == REVISION:
+            return before, REVISION
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        config = Config()
+        config.set_main_option("script_location", "digest_mailer.adapters.store:migrations")
+        with self.write() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, REVISION)
+            if before is None:
+                connection.execute(insert(meta).values(key=_INCARNATION, value=secrets.token_hex(16)))
+                connection.execute(insert(meta).values(key=_SEQUENCE, value="0"))
+        return before, REVISION
+
+
+_UPGRADE = "bring it up to date with: digest-mailer db upgrade"
+
+
+def sqlite(connection: Connection) -> SqliteConnection:
+    """The driver's own connection, inside the same transaction, for the hot paths."""
+    return cast("SqliteConnection", connection.connection.driver_connection)
+
+
+def incarnation(connection: Connection) -> str:
+    """Which life of the database this is: a restored backup gets another."""
+    return str(connection.execute(select(meta.c.value).where(meta.c.key == _INCARNATION)).scalar_one())
+
+
+def next_sequence(connection: Connection) -> int:
+    """Count one more change of the audience; call it in the transaction that makes the change."""
+    value = int(connection.execute(select(meta.c.value).where(meta.c.key == _SEQUENCE)).scalar_one()) + 1
+    connection.execute(update(meta).where(meta.c.key == _SEQUENCE).values(value=str(value)))
+    return value
+
+
+def _set_up(connection: SqliteConnection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where _begin says
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as problem:
+        reason = str(problem.orig)
+        if "locked" in reason:
+            raise TemporaryProblem(f"the database {path} is busy", "try again in a minute") from problem
+        raise ConfigError(
+            f"cannot use the database {path}: {reason}", "check the disk and its permissions"
+        ) from problem
+    except DatabaseError as problem:
+        if "not a database" in str(problem.orig) or "malformed" in str(problem.orig):
+            raise ConfigError(
+                f"{path} is damaged or no database: {problem.orig}", "put a backup in its place"
+            ) from problem
+        raise

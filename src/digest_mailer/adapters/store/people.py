@@ -1,0 +1,157 @@
+"""Subscribers: who they are, what they follow, and how they leave.
+
+Leaving moves the person's open rows of the ledger in the same transaction, so that a running send drops them.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, case, exists, func, insert, null, select, update
+
+from digest_mailer.adapters.store.conditions import TOPIC_COLUMNS, in_segment
+from digest_mailer.adapters.store.database import Database, next_sequence
+from digest_mailer.adapters.store.tables import consent, delivery, person, subscriber, suppression, transition
+from digest_mailer.core.address import EmailAddress
+from digest_mailer.core.audience import AudienceGroup, Consent, Segment, State, Subscriber
+from digest_mailer.core.delivery import Fate, HandOff
+from digest_mailer.core.identity import IssueId, Language, SubscriberId
+from digest_mailer.core.topic import TopicWords
+
+_STILL_TO_SEND = (HandOff.PLANNED, HandOff.CLAIMED, HandOff.DEFERRED)
+
+
+class PeopleStore:
+    """The port `Subscribers` on the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, subscriber_id: SubscriberId) -> Subscriber | None:
+        """The person with this id."""
+        return self._one(_people().where(subscriber.c.id == subscriber_id))
+
+    def find(self, address: EmailAddress) -> Subscriber | None:
+        """The person with this address, however it is spelled."""
+        return self._one(_people().where(person.c.canonical == address.canonical))
+
+    def listing(self, segment: Segment, states: Sequence[State] = ()) -> Iterator[Subscriber]:
+        """The people of a segment by address, of all states or of some."""
+        query = _people().where(in_segment(segment)).order_by(person.c.canonical)
+        if states:
+            query = query.where(subscriber.c.state.in_(states))
+        with self._database.read() as connection:
+            for row in connection.execution_options(yield_per=1000).execute(query):
+                yield _subscriber(row)
+
+    def count(self, segment: Segment) -> Mapping[State, int]:
+        """How many people of a segment are in each state."""
+        query = select(subscriber.c.state, func.count()).select_from(subscriber.join(person))
+        query = query.where(in_segment(segment)).group_by(subscriber.c.state)
+        with self._database.read() as connection:
+            return {State(state): count for state, count in connection.execute(query)}
+
+    def groups(self, issue: IssueId, topics: TopicWords, segment: Segment) -> Sequence[AudienceGroup]:
+        """The people of a segment, grouped by everything that decides what they get of an issue with these
+        topics. One scan, a handful of rows whatever the size of the list."""
+        masked = [column.bitwise_and(word) for column, word in zip(TOPIC_COLUMNS, topics, strict=True)]
+        paused = case((subscriber.c.state == State.PAUSED, subscriber.c.paused_until), else_=null())
+        suppressed = exists().where(suppression.c.address_hash == person.c.address_hash)
+        already = exists().where(delivery.c.issue == issue, delivery.c.address_hash == person.c.address_hash)
+        columns = (subscriber.c.state, paused, suppressed, already, subscriber.c.all_topics, subscriber.c.language)
+        labelled = [column.label(f"c{n}") for n, column in enumerate((*columns, *masked))]
+        query = (
+            select(*labelled, func.count())
+            .select_from(subscriber.join(person))
+            .where(in_segment(segment))
+            .group_by(*labelled)
+        )
+        with self._database.read() as connection:
+            return [
+                AudienceGroup(
+                    State(row[0]),
+                    row[1],
+                    bool(row[2]),
+                    bool(row[3]),
+                    tuple(row[6:10]),
+                    bool(row[4]),
+                    Language(row[5]),
+                    row[10],
+                )
+                for row in connection.execute(query)
+            ]
+
+    def leave(self, subscriber_id: SubscriberId, reason: str, now: datetime, issue: IssueId | None) -> bool:
+        """Unsubscribe the person; False when there is none or they had left already.
+
+        `issue` is the one whose link they used: it moves that row's fate.
+        """
+        with self._database.write() as connection:
+            found = connection.execute(select(subscriber.c.state).where(subscriber.c.id == subscriber_id)).first()
+            if not found:
+                return False
+            if issue:
+                of_issue = (delivery.c.subscriber_id == subscriber_id, delivery.c.issue == issue)
+                connection.execute(update(delivery).where(*of_issue).values(fate=Fate.UNSUBSCRIBED))
+            if found.state in (State.UNSUBSCRIBED, State.ERASED):
+                return False
+            sequence = next_sequence(connection)
+            connection.execute(
+                update(subscriber)
+                .where(subscriber.c.id == subscriber_id)
+                .values(state=State.UNSUBSCRIBED, paused_until=None, changed_at=now, changed_seq=sequence)
+            )
+            connection.execute(
+                insert(transition).values(
+                    subscriber_id=subscriber_id,
+                    at=now,
+                    from_state=found.state,
+                    to_state=State.UNSUBSCRIBED,
+                    reason=reason,
+                )
+            )
+            connection.execute(
+                update(delivery)
+                .where(delivery.c.subscriber_id == subscriber_id, delivery.c.state.in_(_STILL_TO_SEND))
+                .values(state=HandOff.SUPPRESSED, due_at=None, changed_at=now, detail="unsubscribed")
+            )
+            return True
+
+    def history(self, subscriber_id: SubscriberId) -> Sequence[tuple[datetime, str, str, str]]:
+        """The person's states: when, from, to, why."""
+        query = select(transition).where(transition.c.subscriber_id == subscriber_id).order_by(transition.c.id)
+        with self._database.read() as connection:
+            rows = connection.execute(query)
+            return [(row.at, row.from_state or "", row.to_state, row.reason) for row in rows]
+
+    def _one(self, query: Select[Any]) -> Subscriber | None:
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+            return _subscriber(row) if row else None
+
+
+def _people() -> Select[Any]:
+    """Subscribers with their person and newest consent."""
+    newest = (
+        select(func.max(consent.c.id)).where(consent.c.subscriber_id == subscriber.c.id).correlate(subscriber)
+    ).scalar_subquery()
+    return select(subscriber, person, consent.c.source, consent.c.given_on).select_from(
+        subscriber.join(person).outerjoin(consent, consent.c.id == newest)
+    )
+
+
+def _subscriber(row: Row[Any]) -> Subscriber:
+    return Subscriber(
+        id=SubscriberId(row.id),
+        address=EmailAddress(row.typed, row.canonical),
+        state=State(row.state),
+        name=row.name,
+        language=Language(row.language),
+        topics=(row.topics_0, row.topics_1, row.topics_2, row.topics_3),
+        all_topics=row.all_topics,
+        paused_until=row.paused_until,
+        attributes=json.loads(row.attributes),
+        consent=Consent(row.source, row.given_on) if row.source is not None else None,
+        generation=row.generation,
+    )

@@ -1,0 +1,255 @@
+"""Every table of the database, and why it is there.
+
+Personal values (address, name, attributes, slot values) stand only in `person`, in `consent` and in
+`delivery.slots`, which an erasure empties; everything else knows people by their random id or by the keyed
+hash of their canonical address. A change here needs a migration; a test compares the two.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware time as text in UTC of fixed width, so that texts sort like times in every database."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """Write."""
+        del dialect
+        return None if value is None else stamp(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Read."""
+        del dialect
+        return None if value is None else instant(value)
+
+
+def stamp(time: datetime) -> str:
+    """An aware time as it stands in the database: `2023-07-01T09:00:00.000000Z`."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def instant(text: str) -> datetime:
+    """A time out of the database."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# One row a fact about the database itself: `incarnation` (a restored copy gets another, so that a sender can
+# tell that it is no longer on the database it claimed from) and `sequence` (counts changes of the audience).
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+subscriber = Table(
+    "subscriber",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # random, 63 bits
+    Column("state", String(16), nullable=False),
+    Column("paused_until", Date),
+    Column("language", String(16), nullable=False),
+    Column("all_topics", Boolean, nullable=False),
+    Column("topics_0", BigInteger, nullable=False, server_default="0"),
+    Column("topics_1", BigInteger, nullable=False, server_default="0"),
+    Column("topics_2", BigInteger, nullable=False, server_default="0"),
+    Column("topics_3", BigInteger, nullable=False, server_default="0"),
+    Column("generation", Integer, nullable=False, server_default="0"),  # of tokens
+    Column("created_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("changed_seq", BigInteger, nullable=False),
+    Index("ix_subscriber_audience", "state", "topics_0", "all_topics", "language", "id"),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("subscriber_id", BigInteger, ForeignKey("subscriber.id"), primary_key=True, autoincrement=False),
+    Column("address_hash", LargeBinary(16), nullable=False, unique=True),
+    Column("canonical", Text, nullable=False, unique=True),
+    Column("typed", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("attributes", Text, nullable=False, server_default="{}"),  # JSON object of texts
+)
+
+import_run = Table(
+    "import_run",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("source", Text, nullable=False),  # name of the file
+    Column("digest", String(64), nullable=False),  # SHA-256 of the file
+    Column("created", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Column("kept_out", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("subscriber_id", BigInteger, ForeignKey("subscriber.id"), nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("given_on", Date, nullable=False),
+    Column("import_id", Integer, ForeignKey("import_run.id")),
+    Column("recorded_at", Instant, nullable=False),
+)
+
+transition = Table(
+    "transition",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("subscriber_id", BigInteger, ForeignKey("subscriber.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("from_state", String(16)),
+    Column("to_state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+suppression = Table(
+    "suppression",
+    metadata,
+    Column("address_hash", LargeBinary(16), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+)
+
+segment = Table(
+    "segment",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("definition", Text, nullable=False),  # JSON
+    Column("created_at", Instant, nullable=False),
+)
+
+# Compiled editions, content-addressed: what was approved is what is sent.
+artefact = Table(
+    "artefact",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("format", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issue", String(7), nullable=False, index=True),
+    Column("source_digest", String(64), nullable=False),
+    Column("approved_at", Instant, nullable=False),
+    Column("approver", Text, nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+approved_edition = Table(
+    "approved_edition",
+    metadata,
+    Column("approval_id", Integer, ForeignKey("approval.id"), primary_key=True),
+    Column("key", String(80), primary_key=True),
+    Column("language", String(16), nullable=False),
+    Column("positions", Text, nullable=False),  # JSON list
+    Column("hash", String(64), ForeignKey("artefact.hash"), nullable=False),
+)
+
+# One a issue, all languages and waves. `fence` rises with every sender that takes over; a row is only moved
+# by the sender whose fence it carries.
+mailing = Table(
+    "mailing",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("issue", String(7), nullable=False, unique=True),
+    Column("status", String(16), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("transport", Text, nullable=False),
+    Column("approval_id", Integer, ForeignKey("approval.id"), nullable=False),
+    Column("incarnation", String(32), nullable=False),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("lease_owner", Text),
+    Column("lease_until", Instant),
+)
+
+wave = Table(
+    "wave",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("mailing_id", Integer, ForeignKey("mailing.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("segment", Text, nullable=False),  # JSON definition
+    Column("audience_seq", BigInteger, nullable=False),
+    Column("approval_id", Integer, ForeignKey("approval.id"), nullable=False),
+    Column("people", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("mailing_id", "number"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("mailing_id", Integer, ForeignKey("mailing.id"), nullable=False),
+    Column("wave_id", Integer, ForeignKey("wave.id"), nullable=False),
+    Column("issue", String(7), nullable=False),
+    Column("address_hash", LargeBinary(16), nullable=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("artefact_hash", String(64), ForeignKey("artefact.hash"), nullable=False),
+    Column("slots", Text),  # JSON: the reader's topics among the issue's; emptied by an erasure
+    Column("state", String(16), nullable=False),
+    Column("fate", String(16), nullable=False, server_default="none"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Instant),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("changed_at", Instant, nullable=False),
+    Column("message_digest", LargeBinary(32)),  # SHA-256 of the bytes of the last attempt
+    Column("detail", Text, nullable=False, server_default=""),  # last reply, or why nothing was sent
+    UniqueConstraint("issue", "address_hash"),
+    Index("ix_delivery_work", "mailing_id", "state", "due_at"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("delivery_id", Integer, ForeignKey("delivery.id"), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    Column("transport", Text, nullable=False),
+    Column("outcome", String(16)),
+    Column("scope", String(16)),
+    Column("code", Integer),
+    Column("enhanced", String(16)),
+    Column("reply", Text),
+)

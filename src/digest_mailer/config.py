@@ -1,0 +1,284 @@
+"""Settings, read once into frozen values.
+
+Precedence: option > environment (`DIGEST_DELIVERY__TRANSPORT`, two underscores go one level down) > secret
+files > `digest.toml` > default. An unknown key is an error wherever it stands. The password of a server never
+stands in `digest.toml` or on a command line: it comes from a file, the systemd credentials directory, the
+keyring, or the environment.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from digest_mailer.core.address import EmailAddress, parse_address
+from digest_mailer.core.errors import ConfigError, did_you_mean
+from digest_mailer.core.identity import Language, is_control
+from digest_mailer.core.publication import NoMatch, Publication, Sender, Theme
+
+CONFIG_NAME = "digest.toml"
+STATE_NAME = ".digest"
+PREFIX = "DIGEST_"
+CREDENTIAL = "digest-mailer.password"  # name in the systemd credentials directory
+
+
+def _one_line(text: str) -> str:
+    folded = text.strip()
+    if any(is_control(char) for char in folded):
+        raise ValueError("should be one line without control characters")
+    return folded
+
+
+def _paragraph(text: str) -> str:
+    return _one_line(" ".join(text.split()))
+
+
+def _address(text: str) -> str:
+    parse_address(text)
+    return text
+
+
+def _base_url(text: str) -> str:
+    url = text.strip().rstrip("/")
+    if not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+        raise ValueError("should begin with https:// (http:// only for this machine)")
+    return _one_line(url)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as problem:
+        raise ValueError("should be a time zone like America/Toronto") from problem
+    return name
+
+
+Line = Annotated[str, AfterValidator(_one_line), Field(min_length=1)]
+Paragraph = Annotated[str, AfterValidator(_paragraph)]
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PublicationSettings(_Table):
+    """[publication]: what readers see."""
+
+    name: Line
+    masthead: Paragraph = ""
+    masthead_long: Paragraph = ""
+    author: Paragraph = ""
+    language_notice: Paragraph = ""
+    contact: Address
+    postal_address: Paragraph = ""  # `send` refuses when empty
+    base_url: Annotated[str, AfterValidator(_base_url)]
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    languages: tuple[str, ...] = Field(default=("en",), min_length=1)
+    no_match: NoMatch = NoMatch.SKIP
+
+
+class SenderSettings(_Table):
+    """[sender]: what mail programs see."""
+
+    name: Line
+    address: Address
+    reply_to: Address
+    list_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.[A-Za-z0-9-]+$")]
+    feedback_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{5,15}$")]
+    bounce_mailbox: Address | None = None
+    unsubscribe_mailbox: Address | None = None
+
+
+class DeliverySettings(_Table):
+    """[delivery]: the way out. `transport` is a URL; see docs/reference/configuration.md."""
+
+    transport: str = "sandbox:"
+    connections: int = Field(default=4, ge=1, le=100)
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    max_age_hours: int = Field(default=48, ge=1, le=24 * 14)
+
+    @property
+    def max_age(self) -> timedelta:
+        """How long an issue is worth sending."""
+        return timedelta(hours=self.max_age_hours)
+
+
+class Settings(BaseSettings):
+    """All settings of one publication. Read them with `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter="__", hide_input_in_errors=True
+    )
+
+    publication: PublicationSettings
+    sender: SenderSettings
+    delivery: DeliverySettings = DeliverySettings()
+    theme: dict[str, str] = {}
+
+
+def load_settings(path: Path, overrides: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    """Read `digest.toml` and the environment; `overrides` are the options given, as nested tables.
+
+    Raises ConfigError that names every wrong value with its table and key.
+    """
+    if not path.is_file():
+        raise ConfigError(f"there is no {path}", "make a publication with: digest-mailer init DIR")
+    _refuse_password(path)
+    _refuse_unknown_variables(environment)
+    try:
+        return _with_file(path)(**overrides)
+    except ValidationError as problem:
+        raise ConfigError(_explain(path, problem), "docs/reference/configuration.md explains every key") from problem
+    except (SettingsError, ValueError, OSError) as problem:  # not TOML, not UTF-8, not JSON in a variable
+        raise ConfigError(f"{path}: {problem}", "correct the file and run the command again") from problem
+
+
+def _with_file(path: Path) -> type[Settings]:
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del dotenv_settings, file_secret_settings
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+
+    return FromFile
+
+
+def _refuse_password(path: Path) -> None:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"{path} is not valid TOML: {problem}", "correct the file") from problem
+    delivery = document.get("delivery")
+    if isinstance(delivery, dict) and "password" in delivery:
+        raise ConfigError(
+            f"{path}: [delivery] password does not belong in this file",
+            "put it alone into a file only you can read and name that with password_file",
+        )
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = [
+        f"{PREFIX}{table}__{key}".upper()
+        for table, field in Settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Table)
+        for key in field.annotation.model_fields
+    ]
+    for name in environment:
+        nested = name.upper().startswith(PREFIX) and "__" in name
+        if nested and name.upper() not in known and not name.upper().startswith(f"{PREFIX}THEME__"):
+            raise ConfigError(f"unknown setting {name} in the environment", did_you_mean(name, known))
+
+
+def _explain(path: Path, problem: ValidationError) -> str:
+    lines = []
+    for error in problem.errors(include_url=False, include_input=False):
+        where = [str(part) for part in error["loc"]]
+        message = error["msg"].removeprefix("Value error, ")
+        if error["type"] == "extra_forbidden":
+            message = f"unknown key. {did_you_mean(where[-1], _siblings(where))}".strip()
+        elif error["type"] == "missing":
+            message = "missing"
+        lines.append(f"{path}: {'.'.join(where)}: {message}")
+    return "\n".join(lines)
+
+
+def _siblings(where: list[str]) -> list[str]:
+    if len(where) == 1:
+        return list(Settings.model_fields)
+    table = Settings.model_fields[where[0]].annotation
+    return list(table.model_fields) if isinstance(table, type) and issubclass(table, BaseModel) else []
+
+
+def publication(settings: Settings) -> Publication:
+    """The publication as the core knows it. Raises ConfigError for a theme that is none."""
+    public, sender = settings.publication, settings.sender
+    return Publication(
+        sender=Sender(
+            name=sender.name,
+            address=parse_address(sender.address),
+            reply_to=parse_address(sender.reply_to),
+            list_name=public.name,
+            list_id=sender.list_id,
+            base_url=public.base_url,
+            feedback_id=sender.feedback_id,
+            bounce_mailbox=_mailbox(sender.bounce_mailbox),
+            unsubscribe_mailbox=_mailbox(sender.unsubscribe_mailbox),
+        ),
+        name=public.name,
+        masthead=public.masthead,
+        masthead_long=public.masthead_long,
+        author=public.author,
+        language_notice=public.language_notice,
+        contact=parse_address(public.contact),
+        postal_address=public.postal_address,
+        timezone=public.timezone,
+        languages=tuple(Language(one) for one in public.languages),
+        no_match=public.no_match,
+        theme=_theme(settings.theme),
+    )
+
+
+def _mailbox(text: str | None) -> EmailAddress | None:
+    return parse_address(text) if text else None
+
+
+def _theme(values: Mapping[str, str]) -> Theme:
+    known = [field.name for field in fields(Theme)]
+    for name in values:
+        if name not in known:
+            raise ConfigError(f"[theme] has no colour {name!r}", did_you_mean(name, known))
+    try:
+        return Theme(**values)
+    except ValueError as problem:
+        raise ConfigError(str(problem), "write colours as # and six lower-case hex digits") from problem
+
+
+def find_password(settings: Settings, environment: Mapping[str, str], root: Path, user: str, host: str) -> str:
+    """The password for the way out: from the environment, its file, the systemd credentials directory, or the
+    keyring when one is installed; empty when there is none. A relative path counts from `root`."""
+    delivery = settings.delivery
+    if delivery.password is not None:
+        return delivery.password.get_secret_value()
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
+    if delivery.password_file:
+        return _read_secret(root / delivery.password_file)
+    if credentials and (path := Path(credentials, CREDENTIAL)).is_file():
+        return _read_secret(path)
+    return _from_keyring(user, host)
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"cannot read the password in {path}", "check the path and who may read it") from problem
+
+
+def _from_keyring(user: str, host: str) -> str:
+    try:
+        import keyring  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        return ""
+    return keyring.get_password("digest-mailer", f"{user}@{host}") or ""
