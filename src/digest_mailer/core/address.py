@@ -14,8 +14,8 @@ from email_validator import EmailNotValidError, validate_email
 from digest_mailer.core.identity import is_control
 
 # RFC 2606 section 2 and 3, RFC 6761: names that no mail can reach.
-_RESERVED_TOP = ("test", "example", "invalid", "localhost")
-_RESERVED_SECOND = ("example.com", "example.net", "example.org")
+RESERVED_TOP = ("test", "example", "invalid", "localhost")
+RESERVED_SECOND = ("example.com", "example.net", "example.org")
 
 
 class AddressError(ValueError):
@@ -37,8 +37,8 @@ class EmailAddress:
     @property
     def is_reserved(self) -> bool:
         """Whether the domain is reserved for documentation and tests (RFC 2606)."""
-        return self.domain.rpartition(".")[2] in _RESERVED_TOP or any(
-            self.domain == name or self.domain.endswith("." + name) for name in _RESERVED_SECOND
+        return self.domain.rpartition(".")[2] in RESERVED_TOP or any(
+            self.domain == name or self.domain.endswith("." + name) for name in RESERVED_SECOND
         )
 
     def __str__(self) -> str:

@@ -29,6 +29,7 @@ from digest_mailer.adapters.store.tables import (
 from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.audience import Segment, State, eligible
 from digest_mailer.core.delivery import HandOff, Outcome
+from digest_mailer.core.errors import Locked
 from digest_mailer.core.identity import IssueId, Language, RowId, SubscriberId
 from digest_mailer.core.mailing import Approval, Claim, Mailing, Progress, Status
 from digest_mailer.core.message import Recipient
@@ -89,18 +90,7 @@ class LedgerStore:
                 raise KeyError(issue)
             values = {"fence": found.fence + 1, "status": Status.SENDING, "transport": transport, "lease_owner": owner}
             connection.execute(update(mailing).where(mailing.c.id == found.id).values(**values))
-            of = delivery.c.mailing_id == found.id
-            connection.execute(
-                update(delivery)
-                .where(of, delivery.c.state == HandOff.CLAIMED)
-                .values(state=HandOff.PLANNED, changed_at=now)
-            )
-            lost = "the sender ended before the server's answer was kept"
-            connection.execute(
-                update(delivery)
-                .where(of, delivery.c.state == HandOff.ATTEMPTING)
-                .values(state=HandOff.UNKNOWN, changed_at=now, detail=lost)
-            )
+            _settle(connection, found.id, None, now)
             renewed = _mailing(connection, issue)
             if not renewed:
                 raise KeyError(issue)
@@ -147,20 +137,15 @@ class LedgerStore:
         with self._database.write() as connection:
             driver = sqlite(connection)
             if driver.execute("SELECT fence FROM mailing WHERE id = ?", (found.id,)).fetchone()[0] != found.fence:
-                return []
-            rows = driver.execute(_DUE, (found.id, found.id, stamp(now), limit)).fetchall()
+                raise Locked("another process has taken over this mailing", "see: digest-mailer status")
             claims: list[Claim] = []
-            dropped: list[tuple[str, str, int]] = []
-            for row in rows:
-                paused_until = _day(row[6])
-                today = now.date()
-                gone = row[5] is None or eligible(State(row[5]), paused_until, suppressed=bool(row[7]), today=today)
-                if gone:
-                    reason = "erased" if row[5] is None else str(gone)
-                    dropped.append((stamp(now), reason, row[0]))
-                else:
-                    claims.append(_claim(row))
-            driver.executemany(_DROP, dropped)
+            while not claims:
+                rows = driver.execute(_DUE, (found.id, found.id, stamp(now), limit)).fetchall()
+                if not rows:
+                    return []
+                checked = [(row, _why_not(row, now.date())) for row in rows]
+                driver.executemany(_DROP, [(stamp(now), why_not, row[0]) for row, why_not in checked if why_not])
+                claims = [_claim(row) for row, why_not in checked if not why_not]
             driver.executemany(_CLAIM, [(found.fence, stamp(now), claim.row) for claim in claims])
             return claims
 
@@ -205,10 +190,10 @@ class LedgerStore:
             due_at = stamp(due) if due else None
             driver.execute(_RECORD_ROW, (state, due_at, outcome.reply, stamp(now), row, fence))
 
-    def put_back(self, row: RowId, fence: int, now: datetime) -> None:
-        """Plan a claimed row again, as if it had never been taken."""
+    def release(self, found: Mailing, now: datetime) -> None:
+        """End a sender's work: what it still had is settled as `take_over` would."""
         with self._database.write() as connection:
-            sqlite(connection).execute(_PUT_BACK, (stamp(now), row, fence))
+            _settle(connection, found.id, found.fence, now)
 
 
 _DUE = """
@@ -231,8 +216,9 @@ INSERT INTO attempt (delivery_id, number, started_at, transport)
 SELECT id, attempts, ?, ? FROM delivery WHERE id = ?
 """
 _RECORD_ROW = """
-UPDATE delivery SET state = ?, due_at = ?, detail = ?, changed_at = ?
-WHERE id = ? AND fence = ? AND state IN ('claimed', 'attempting')
+UPDATE delivery SET state = ?1, due_at = ?2, detail = ?3, changed_at = ?4,
+                    attempts = attempts - (?1 = 'planned')  -- put back: it does not count
+WHERE id = ?5 AND fence = ?6 AND state IN ('claimed', 'attempting')
 """
 _END_ATTEMPT = """
 UPDATE attempt SET ended_at = ?, outcome = ?, scope = ?, code = ?, enhanced = ?, reply = ?
@@ -244,9 +230,20 @@ INSERT INTO attempt (delivery_id, number, ended_at, transport, outcome, scope, c
 SELECT id, attempts + 1, ?, ?, ?, ?, ?, ?, ? FROM delivery WHERE id = ? AND fence = ? AND state = 'claimed'
 """
 _COUNT_ATTEMPT = "UPDATE delivery SET attempts = attempts + 1 WHERE id = ? AND fence = ? AND state = 'claimed'"
-_PUT_BACK = """
-UPDATE delivery SET state = 'planned', changed_at = ? WHERE id = ? AND fence = ? AND state = 'claimed'
-"""
+
+
+def _settle(connection: Connection, mailing_id: int, fence: int | None, now: datetime) -> None:
+    """Plan claimed rows again, call begun ones unknown: all of a mailing, or those of one fence."""
+    of = [delivery.c.mailing_id == mailing_id]
+    if fence is not None:
+        of.append(delivery.c.fence == fence)
+    claimed = update(delivery).where(*of, delivery.c.state == HandOff.CLAIMED)
+    connection.execute(claimed.values(state=HandOff.PLANNED, changed_at=now))
+    begun = update(delivery).where(*of, delivery.c.state == HandOff.ATTEMPTING)
+    connection.execute(begun.values(state=HandOff.UNKNOWN, changed_at=now, detail=_LOST))
+
+
+_LOST = "the sender ended before the server's answer was kept"
 
 
 def _mailing(connection: Connection, issue: IssueId) -> Mailing | None:
@@ -306,6 +303,13 @@ def _row(row: Row[Any], words: TopicWords, edition: str) -> dict[str, Any]:
         "slots": json.dumps({"topics": ordinals_of(words), "all": row.all_topics}),
         "state": HandOff.PLANNED,
     }
+
+
+def _why_not(row: tuple[Any, ...], today: date) -> str:
+    """Why the person of a row may not get it after all; empty when they may."""
+    if row[5] is None or row[8] is None:
+        return "erased"
+    return str(eligible(State(row[5]), _day(row[6]), suppressed=bool(row[7]), today=today) or "")
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:

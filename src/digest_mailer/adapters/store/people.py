@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, case, exists, func, insert, null, select, update
+from sqlalchemy import Row, Select, case, exists, func, insert, null, or_, select, update
 
 from digest_mailer.adapters.store.conditions import TOPIC_COLUMNS, in_segment
 from digest_mailer.adapters.store.database import Database, next_sequence
 from digest_mailer.adapters.store.tables import consent, delivery, person, subscriber, suppression, transition
-from digest_mailer.core.address import EmailAddress
+from digest_mailer.core.address import RESERVED_SECOND, RESERVED_TOP, EmailAddress
 from digest_mailer.core.audience import AudienceGroup, Consent, Segment, State, Subscriber
 from digest_mailer.core.delivery import Fate, HandOff
 from digest_mailer.core.identity import IssueId, Language, SubscriberId
@@ -51,6 +51,16 @@ class PeopleStore:
         query = query.where(in_segment(segment)).group_by(subscriber.c.state)
         with self._database.read() as connection:
             return {State(state): count for state, count in connection.execute(query)}
+
+    def count_reserved(self, segment: Segment) -> int:
+        """How many active people of a segment have an address at a reserved domain (RFC 2606)."""
+        domains = [person.c.canonical.like(f"%.{top}") for top in RESERVED_TOP]
+        for name in RESERVED_SECOND:
+            domains += [person.c.canonical.like(f"%@{name}"), person.c.canonical.like(f"%.{name}")]
+        query = select(func.count()).select_from(subscriber.join(person))
+        query = query.where(in_segment(segment), subscriber.c.state == State.ACTIVE, or_(*domains))
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
 
     def groups(self, issue: IssueId, topics: TopicWords, segment: Segment) -> Sequence[AudienceGroup]:
         """The people of a segment, grouped by everything that decides what they get of an issue with these

@@ -1,0 +1,1 @@
+"""Adapters touch the world: files, database, network. Only `bootstrap` knows them."""

@@ -1,0 +1,196 @@
+"""The composition root: settings in, an `App` out. The only module that knows services and adapters.
+
+An `App` is one publication on this machine. Two can live in one process: nothing here is global. What a
+command does not need is not opened: the database, the keys and the transports come to life on first use.
+"""
+
+import os
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from digest_mailer import config, resources
+from digest_mailer.adapters import archive_probe, captures, subscriber_csv
+from digest_mailer.adapters.departures import DepartureJournal
+from digest_mailer.adapters.issue_files import IssueFiles
+from digest_mailer.adapters.keys import KeyFiles
+from digest_mailer.adapters.store.approvals import ApprovalStore
+from digest_mailer.adapters.store.database import Database
+from digest_mailer.adapters.store.ledger import LedgerStore
+from digest_mailer.adapters.store.people import PeopleStore
+from digest_mailer.adapters.store.roster import RosterStore
+from digest_mailer.adapters.store.segments import SegmentStore
+from digest_mailer.adapters.system import SystemClock, new_subscriber_id, sending_lock
+from digest_mailer.adapters.transports.outbox import OutboxTransport
+from digest_mailer.adapters.transports.sandbox import SandboxServer, SandboxTransport
+from digest_mailer.adapters.transports.smtp import SmtpTransport
+from digest_mailer.adapters.transports.smtp_settings import parse_smtp_url
+from digest_mailer.core.delivery import HandOff, RetryPolicy
+from digest_mailer.core.errors import ConfigError
+from digest_mailer.core.publication import Publication
+from digest_mailer.ports import Clock, Transport
+from digest_mailer.services.compose import Approver, Composer
+from digest_mailer.services.interlocks import Interlocks
+from digest_mailer.services.library import Library
+from digest_mailer.services.send import Run
+from digest_mailer.services.subscriptions import Importer, Subscriptions
+
+__all__ = ["App", "build_app", "read_captures", "read_subscribers"]
+
+read_captures = captures.read_captures
+read_subscribers = subscriber_csv.read_subscribers
+
+
+@dataclass
+class App:
+    """One publication, put together."""
+
+    root: Path
+    settings: config.Settings
+    environment: Mapping[str, str]
+    clock: Clock
+
+    @property
+    def state(self) -> Path:
+        """The directory of the database, the keys and the sandbox."""
+        return self.root / config.STATE_NAME
+
+    @cached_property
+    def publication(self) -> Publication:
+        """Who publishes."""
+        return config.publication(self.settings)
+
+    @cached_property
+    def files(self) -> IssueFiles:
+        """The publication's files, its own templates before the packaged ones."""
+        own = self.root / "templates"
+        return IssueFiles(
+            self.root, (own, resources.templates_root()) if own.is_dir() else (resources.templates_root(),)
+        )
+
+    @property
+    def library(self) -> Library:
+        """The issues, as they are on disk now."""
+        return Library(self.files)
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, made when there is none. Raises ConfigError for one of another version."""
+        database = Database(self.state / "digest.db")
+        database.require_current()
+        return database
+
+    @cached_property
+    def people(self) -> PeopleStore:
+        """Subscribers."""
+        return PeopleStore(self.database)
+
+    @cached_property
+    def segments(self) -> SegmentStore:
+        """Named segments."""
+        return SegmentStore(self.database)
+
+    @cached_property
+    def approvals(self) -> ApprovalStore:
+        """Approved issues."""
+        return ApprovalStore(self.database)
+
+    @cached_property
+    def ledger(self) -> LedgerStore:
+        """Who gets what."""
+        return LedgerStore(self.database)
+
+    @cached_property
+    def secrets(self) -> KeyFiles:
+        """The keys, made on first use."""
+        files = KeyFiles(self.state / "keys")
+        files.make()
+        return files
+
+    @property
+    def importer(self) -> Importer:
+        """Takes subscribers in."""
+        return Importer(RosterStore(self.database, self.secrets.address, new_subscriber_id), self.clock)
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """How people leave."""
+        journal = DepartureJournal(self.state / "departures.jsonl")
+        secrets = self.secrets
+        return Subscriptions(self.people, journal, secrets.keys.tokens, secrets.address, self.clock)
+
+    def composer(self, library: Library) -> Composer:
+        """Makes editions."""
+        return Composer(library, self.publication)
+
+    def approver(self, library: Library) -> Approver:
+        """Keeps approvals."""
+        return Approver(self.composer(library), self.approvals, self.people, self.clock)
+
+    def interlocks(self, library: Library) -> Interlocks:
+        """The checks of a send."""
+        return Interlocks(self.approver(library), self.approvals, self.people, self.publication, archive_probe.probe)
+
+    def lock(self) -> Any:
+        """The lock of sending, as a context."""
+        return sending_lock(self.state / "send.lock")
+
+    @property
+    def maildir(self) -> Path:
+        """Where the sandbox keeps mail."""
+        return self.state / "sandbox"
+
+    def sandbox_server(self, port: int) -> SandboxServer:
+        """A standing SMTP server on loopback that keeps what it gets."""
+        return SandboxServer(self.maildir, port=port)
+
+    def transport(self, url: str | None = None) -> Transport:
+        """The way out: the named one, or the configured. Raises ConfigError for a URL that is none."""
+        base = Path.cwd() if url else self.root  # a path counts from where it was written
+        url = url or self.settings.delivery.transport
+        scheme, _, rest = url.partition(":")
+        if scheme == "sandbox" and not rest:
+            return SandboxTransport(self.maildir, self.settings.delivery.connections)
+        if scheme == "outbox" and rest:
+            return OutboxTransport((base / rest).resolve())
+        if scheme == "smtp":
+            return self._smtp(url)
+        raise ConfigError(f'"{url}" is no way out', "use sandbox:, outbox:DIR or smtp://user@host:port")
+
+    def run(self, transport: Transport, on_progress: Callable[[HandOff], None]) -> Run:
+        """A run of a mailing."""
+        policy = RetryPolicy(max_age=self.settings.delivery.max_age)
+        jitter = random.SystemRandom().random
+        return Run(self.ledger, self.approvals, transport, self.secrets.keys, self.clock, policy, jitter, on_progress)
+
+    def _smtp(self, url: str) -> Transport:
+        delivery = self.settings.delivery
+        ca_file = self.root / delivery.ca_file if delivery.ca_file else None
+        settings = parse_smtp_url(url, default_connections=delivery.connections, ca_file=ca_file)
+        if settings.username:
+            password = config.find_password(
+                self.settings, self.environment, self.root, settings.username, settings.host
+            )
+            if not password:
+                raise ConfigError(
+                    f"there is no password for {settings.host}",
+                    "name a file with [delivery] password_file, or set DIGEST_DELIVERY__PASSWORD",
+                )
+            settings = replace(settings, password=password)
+        return SmtpTransport(settings)
+
+
+def build_app(
+    directory: Path,
+    config_file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
+) -> App:
+    """The publication in a directory. Raises ConfigError when its settings are missing or wrong."""
+    path = config_file or directory / config.CONFIG_NAME
+    environment = dict(os.environ)
+    settings = config.load_settings(path, overrides or {}, environment)
+    return App(path.parent.resolve(), settings, environment, clock or SystemClock())
