@@ -7,6 +7,7 @@ command does not need is not opened: the database, the keys and the transports c
 import os
 import random
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from digest_mailer.adapters import archive_probe, captures, subscriber_csv
 from digest_mailer.adapters.departures import DepartureJournal
 from digest_mailer.adapters.issue_files import IssueFiles
 from digest_mailer.adapters.keys import KeyFiles
+from digest_mailer.adapters.project_files import make_project
 from digest_mailer.adapters.store.approvals import ApprovalStore
 from digest_mailer.adapters.store.database import Database
 from digest_mailer.adapters.store.ledger import LedgerStore
@@ -34,11 +36,12 @@ from digest_mailer.core.publication import Publication
 from digest_mailer.ports import Clock, Transport
 from digest_mailer.services.compose import Approver, Composer
 from digest_mailer.services.interlocks import Interlocks
+from digest_mailer.services.launch import Launcher
 from digest_mailer.services.library import Library
 from digest_mailer.services.send import Run
 from digest_mailer.services.subscriptions import Importer, Subscriptions
 
-__all__ = ["App", "build_app", "read_captures", "read_subscribers"]
+__all__ = ["App", "build_app", "new_publication", "read_captures", "read_subscribers"]
 
 read_captures = captures.read_captures
 read_subscribers = subscriber_csv.read_subscribers
@@ -82,6 +85,10 @@ class App:
         database = Database(self.state / "digest.db")
         database.require_current()
         return database
+
+    def upgrade_database(self) -> tuple[str | None, str]:
+        """Bring the database to this version's step; answers the steps before and after."""
+        return Database(self.state / "digest.db").upgrade()
 
     @cached_property
     def people(self) -> PeopleStore:
@@ -134,7 +141,12 @@ class App:
         """The checks of a send."""
         return Interlocks(self.approver(library), self.approvals, self.people, self.publication, archive_probe.probe)
 
-    def lock(self) -> Any:
+    def launcher(self, library: Library) -> Launcher:
+        """Starts sends."""
+        locks = self.interlocks(library)
+        return Launcher(library, self.people, self.ledger, locks, self.publication, self.clock)
+
+    def lock(self) -> AbstractContextManager[None]:
         """The lock of sending, as a context."""
         return sending_lock(self.state / "send.lock")
 
@@ -181,6 +193,11 @@ class App:
                 )
             settings = replace(settings, password=password)
         return SmtpTransport(settings)
+
+
+def new_publication(directory: Path, base_url: str = "") -> list[str]:
+    """Make the files of a publication from the sample; answers their paths. Raises UsageError when it cannot."""
+    return make_project(resources.data_root(), directory, base_url)
 
 
 def build_app(

@@ -71,6 +71,13 @@ class Library:
             raise IssueError([d for d in examined.diagnostics if d.severity is Severity.ERROR])
         return examined.issue
 
+    def readable(self, issue: IssueId) -> Issue:
+        """An issue that can be shown, perhaps not sent yet. Raises IssueError with what the parser says."""
+        parsed, found = self._parse(issue)
+        if parsed is None or found:
+            raise IssueError(found)
+        return parsed
+
     def all(self) -> tuple[Issue, ...]:
         """Every issue that can be read, newest first."""
         parsed = (self._parse(issue)[0] for issue in self.source.ids())

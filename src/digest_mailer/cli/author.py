@@ -1,0 +1,263 @@
+"""For authors: new, issues, lint, build, approve."""
+
+import getpass
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from digest_mailer.cli.session import Command, Session, table
+from digest_mailer.core.errors import Diagnostic, ExitCode, IssueError, Severity, UsageError
+from digest_mailer.core.identity import IssueId
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from digest_mailer.services.library import Library
+    from digest_mailer.services.preview import Sample
+
+
+@click.command("new", cls=Command)
+@click.option("--from-capture", "captures", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="A page capture of past issues; may be given several times.")  # fmt: skip
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
+@click.option("-o", "output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Where to write; the publication's newsletters/ when left out.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Overwrite issue files that are there.")
+@click.pass_obj
+def new_command(
+    session: Session, captures: tuple[Path, ...], more: tuple[Path, ...], output: Path | None, force: bool
+) -> None:
+    """Make issue files from captures of past issues.
+
+    Months come from the captures, repeats are merged. Topics and types are left empty: they are for you to
+    choose, and lint asks for them.
+    """
+    from digest_mailer.bootstrap import read_captures
+    from digest_mailer.core.issue_writer import serialise_issue
+
+    if not captures:
+        raise UsageError("nothing to make an issue from", "name a file with --from-capture")
+    app = session.app()
+    imported = read_captures([(str(path), _read(path)) for path in (*captures, *more)])
+    folder = output or app.files.folder
+    targets = {issue.id: folder / f"{issue.id}.md" for issue in imported.issues}
+    taken = [path for path in targets.values() if path.exists()]
+    if taken and not force:
+        raise UsageError(f"{taken[0]} is there already; nothing was written", "overwrite with --force, or use -o DIR")
+    vocabulary = app.library.vocabulary
+    for issue in imported.issues:
+        app.files.write(targets[issue.id], serialise_issue(issue, vocabulary))
+    for warning in imported.warnings:
+        session.say(f"{warning}\n    {warning.hint}")
+    rows = [(issue.id, len(issue.articles), str(targets[issue.id])) for issue in imported.issues]
+
+    def show(console: "Console") -> None:
+        listing = table("issue", "#articles", "file")
+        for issue, count, path in rows:
+            listing.add_row(issue, str(count), path)
+        console.print(listing)
+        session.say("next: choose topics and types; digest-mailer lint --all says where")
+
+    data = {"issues": [{"issue": issue, "articles": count, "file": path} for issue, count, path in rows]}
+    session.finish("new", data | {"warnings": [_as_data(one) for one in imported.warnings]}, show)
+
+
+@click.command("issues", cls=Command)
+@click.option("--state", type=click.Choice(["broken", "draft", "approved", "changed", "sending", "paused", "complete"]),
+              help="Only issues in this state.")  # fmt: skip
+@click.pass_obj
+def issues_command(session: Session, state: str | None) -> None:
+    """List the issues and how far each has come."""
+    from digest_mailer.services.report import issue_states
+
+    app = session.app()
+    library = app.library
+    states = [one for one in issue_states(library, app.approver(library), app.ledger) if state in (None, one.state)]
+    rows = [
+        {
+            "issue": one.id,
+            "state": one.state,
+            "articles": len(one.examined.issue.articles) if one.examined.issue else 0,
+            "published": one.examined.issue.published if one.examined.issue else None,
+            "sent": one.sent,
+            "subject": one.examined.issue.subject if one.examined.issue else "",
+        }
+        for one in states
+    ]
+
+    def show(console: "Console") -> None:
+        listing = table("issue", "state", "#articles", "published", "#sent", "subject")
+        for row in rows:
+            listing.add_row(*("" if value is None else str(value) for value in row.values()))
+        console.print(listing)
+
+    session.finish("issues", {"issues": rows}, show, ExitCode.DONE if rows else ExitCode.NOTHING)
+
+
+@click.command("lint", cls=Command)
+@click.argument("issues", nargs=-1, metavar="[ISSUE]...")
+@click.option("--all", "every", is_flag=True, help="Every issue.")
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+@click.pass_obj
+def lint_command(session: Session, issues: tuple[str, ...], every: bool, strict: bool, form: str) -> None:
+    """Check issues (the newest when none is named), and say everything that is wrong."""
+    library = session.app().library
+    named = library.source.ids() if every else tuple(library.named(one) for one in issues) or (library.newest(),)
+    found = [diagnostic for issue in named for diagnostic in library.examine(issue).diagnostics]
+    if every:
+        found += library.strays()
+    errors = sum(one.severity is Severity.ERROR for one in found)
+    warnings = len(found) - errors
+    session.json = session.json or form == "json"
+
+    def show(console: "Console") -> None:
+        for one in sorted(found):
+            click.echo(_github(one) if form == "github" else _text(one))
+        session.say(f"{len(named)} issues, {errors} errors, {warnings} warnings")
+        del console
+
+    data = {
+        "issues": named,
+        "errors": errors,
+        "warnings": warnings,
+        "diagnostics": [_as_data(d) for d in sorted(found)],
+    }
+    bad = errors or (strict and warnings)
+    session.finish("lint", data, show, ExitCode.CONTENT if bad else ExitCode.DONE)
+
+
+@click.command("build", cls=Command)
+@click.argument("issue", required=False)
+@click.option("--all", "every", is_flag=True, help="Every issue, each in a folder of its own.")
+@click.option("-o", "output", type=click.Path(path_type=Path, file_okay=False), default=Path("build"), metavar="DIR",
+              show_default=True, help="Where to write.")  # fmt: skip
+@click.pass_obj
+def build_command(session: Session, issue: str | None, every: bool, output: Path) -> None:
+    """Make every edition of an issue as files to look at: message.eml, index.html, message.txt and build.json."""
+    from digest_mailer.services.preview import samples
+
+    if bool(issue) == every:
+        raise UsageError("name one issue, or say --all", "for instance: digest-mailer build 2023-07")
+    app = session.app()
+    library = app.library
+    named = library.source.ids() if every else (library.named(issue or ""),)
+    broken = _broken(library, named)
+    if broken:
+        raise IssueError(broken)
+    composer, people = app.composer(library), app.people
+    built = []
+    for one in named:
+        folder = output / one if every else output
+        built.append(_write_build(folder, one, samples(composer, library.readable(one), people)))
+
+    def show(console: "Console") -> None:
+        listing = table("issue", "edition", "#articles", "#HTML bytes", "#text bytes", "folder")
+        for document in built:
+            for edition in document["editions"]:
+                sizes = (str(edition["html_bytes"]), str(edition["text_bytes"]))
+                where = str(Path(document["folder"], edition["key"]))
+                listing.add_row(document["issue"], edition["key"], str(len(edition["articles"])), *sizes, where)
+        console.print(listing)
+
+    session.finish("build", {"builds": built}, show)
+
+
+@click.command("approve", cls=Command)
+@click.argument("issue")
+@click.option("-m", "note", default="", metavar="NOTE", help="Why, or who looked at it.")
+@click.pass_obj
+def approve_command(session: Session, issue: str, note: str) -> None:
+    """Approve an issue as it stands. Its editions are kept; a later edit has to be approved again."""
+    from digest_mailer.services.compose import to_json
+
+    app = session.app()
+    library = app.library
+    approval = app.approver(library).approve(library.named(issue), _user(), note)
+
+    def show(console: "Console") -> None:
+        count = len(approval.editions)
+        console.print(f"{approval.issue} approved: {count} editions kept, digest {approval.source_digest[:8]}")
+        session.say(f"next: digest-mailer plan {approval.issue}")
+
+    session.finish("approve", to_json(approval), show)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"cannot read {path}: {problem.strerror}", "check the path") from problem
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def _broken(library: "Library", issues: Sequence[IssueId]) -> list[Diagnostic]:
+    """What the parser says of these issues, all of it."""
+    found: list[Diagnostic] = []
+    for issue in issues:
+        try:
+            library.readable(issue)
+        except IssueError as problem:
+            found += problem.diagnostics
+    return found
+
+
+def _write_build(folder: Path, issue: IssueId, made: Sequence["Sample"]) -> dict[str, Any]:
+    editions = []
+    for sample in made:
+        place = folder / str(sample.key)
+        message = sample.message
+        html, text = message.html.encode(), message.text.encode()
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            for name, content in (("message.eml", message.content), ("index.html", html), ("message.txt", text)):
+                (place / name).write_bytes(content)
+        except OSError as problem:
+            raise UsageError(f"cannot write into {place}: {problem.strerror}", "choose another -o DIR") from problem
+        editions.append(
+            {
+                "key": str(sample.key),
+                "language": sample.key.language,
+                "articles": sample.edition.articles,
+                "hash": sample.hash,
+                "html_bytes": len(html),
+                "text_bytes": len(text),
+                "files": [f"{sample.key}/{name}" for name in ("message.eml", "index.html", "message.txt")],
+            }
+        )
+    document = {"issue": issue, "editions": editions}
+    written = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    (folder / "build.json").write_text(written, encoding="utf-8")
+    return document | {"folder": str(folder)}
+
+
+def _text(one: Diagnostic) -> str:
+    mark = " (warning)" if one.severity is Severity.WARNING else ""
+    return f"{one}{mark}\n    {one.hint}" if one.hint else f"{one}{mark}"
+
+
+def _github(one: Diagnostic) -> str:
+    """GitHub's workflow command; its message may not hold a bare percent sign or line end."""
+    message = f"{one.code} {one.message}; {one.hint}".replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return f"::{one.severity} file={one.path},line={one.line},col={one.col}::{message}"
+
+
+def _as_data(one: Diagnostic) -> dict[str, Any]:
+    return {
+        "path": one.path,
+        "line": one.line,
+        "col": one.col,
+        "code": one.code,
+        "severity": one.severity,
+        "message": one.message,
+        "hint": one.hint,
+    }

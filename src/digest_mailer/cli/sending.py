@@ -1,0 +1,303 @@
+"""For authors: plan, send, status."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from digest_mailer.cli.session import Command, Session, table
+from digest_mailer.core.delivery import HandOff
+from digest_mailer.core.errors import ExitCode, InterlockError, NothingMatched
+from digest_mailer.core.mailing import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from rich.console import Console
+
+    from digest_mailer.bootstrap import App
+    from digest_mailer.ports import Transport
+    from digest_mailer.services.launch import Launch
+    from digest_mailer.services.planning import SendPlan
+    from digest_mailer.services.send import Ended, Run
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Duration(click.ParamType[timedelta]):
+    """A time like 90s, 15m, 2h or 1d; 0 for none."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Read it."""
+        if isinstance(value, timedelta):
+            return value
+        match = re.fullmatch(r"(\d{1,6})([smhd]?)", str(value))
+        if not match:
+            self.fail(f"{value!r} is not a time like 90s, 15m or 2h", param, ctx)
+        return timedelta(**{_UNITS[match[2] or "s"]: int(match[1])})
+
+
+@click.command("plan", cls=Command)
+@click.argument("issue")
+@click.option("--segment", metavar="S", help="Only people of this segment.")
+@click.option("--transport", "url", metavar="URL", help="Another way out than the configured one.")
+@click.pass_obj
+def plan_command(session: Session, issue: str, segment: str | None, url: str | None) -> None:
+    """Show who would get an issue now, in which edition, who would not, and why."""
+    from digest_mailer.services.planning import find_segment
+
+    app = session.app()
+    library = app.library
+    loaded = library.load(library.named(issue))
+    plan = app.launcher(library).plan(loaded, find_segment(app.segments, segment))
+    approval, current = app.approver(library).standing(loaded)
+    standing = "not approved" if approval is None else "approved" if current else "changed since it was approved"
+    transport = app.transport(url)
+    data = plan_data(plan, transport) | {"approval": standing}
+
+    def show(console: "Console") -> None:
+        show_plan(console, plan, transport)
+        console.print(f"{loaded.id} is {standing}.")
+
+    session.finish("plan", data, show)
+
+
+@click.command("send", cls=Command)
+@click.argument("issue")
+@click.option("--segment", metavar="S", help="Only people of this segment.")
+@click.option("--confirm", type=click.IntRange(0), metavar="N", help="The number of people, instead of typing it.")
+@click.option("--wait", type=Duration(), default="15m", show_default=True, metavar="TIME",
+              help="How long to stay for people who are due again.")  # fmt: skip
+@click.option("--transport", "url", metavar="URL", help="Another way out than the configured one.")
+@click.option("--dry-run", is_flag=True, help="Check everything, send nothing.")
+@click.pass_obj
+def send_command(
+    session: Session,
+    issue: str,
+    segment: str | None,
+    confirm: int | None,
+    wait: timedelta,
+    url: str | None,
+    dry_run: bool,
+) -> None:
+    """Send an approved issue, or go on sending it. Nobody gets an issue twice."""
+    from digest_mailer.services.planning import find_segment
+
+    app = session.app()
+    library = app.library
+    named, transport = library.named(issue), app.transport(url)
+    with app.lock():
+        launcher = app.launcher(library)
+        launch = launcher.prepare(named, find_segment(app.segments, segment), transport)
+        if launch.plan:
+            show_plan(session.console(stderr=True), launch.plan, transport)
+        if launch.waiting:
+            session.say(f"{launch.waiting} people of an earlier start are still to be served.")
+        if dry_run:
+            session.finish("send", _launch_data(launch, transport), lambda c: c.print("Nothing was sent: a dry run."))
+        confirmed = _confirm(session, launch, transport, confirm)
+        launcher.start(launch, transport, confirmed)
+        ended = deliver(session, app, named, transport, wait)
+    session.finish("send", ended_data(ended), lambda console: show_ended(console, issue, ended), exit_code(ended))
+
+
+@click.command("status", cls=Command)
+@click.argument("issue", required=False)
+@click.pass_obj
+def status_command(session: Session, issue: str | None) -> None:
+    """Show how far a mailing has come, and who needs a look; the newest issue's when none is named."""
+    from digest_mailer.services.report import mailing_state
+
+    app = session.app()
+    library = app.library
+    named = library.named(issue) if issue else library.newest()
+    found = mailing_state(app.ledger, named)
+    if not found:
+        raise NothingMatched(f"{named} was never sent", f"see: digest-mailer plan {named}")
+    data = {
+        "issue": named,
+        "status": found.mailing.status,
+        "started": found.mailing.started.isoformat(),
+        "transport": found.mailing.transport,
+        **progress_data(found.progress),
+        "unknown_people": [{"address": a, "detail": d} for a, d in found.unknown],
+        "refused_people": [{"address": a, "detail": d} for a, d in found.refused],
+    }
+
+    def show(console: "Console") -> None:
+        started = f"{found.mailing.started:%Y-%m-%d %H:%M} UTC"
+        console.print(f"{named}: {found.mailing.status}, started {started}, via {found.mailing.transport}")
+        show_progress(console, found.progress)
+        for title, people in (("Unknown, held", found.unknown), ("Refused", found.refused)):
+            for address, detail in people:
+                console.print(f"{title}: {address}  {detail}", markup=False, soft_wrap=True)
+
+    session.finish("status", data, show)
+
+
+# -- shared with the demo
+
+
+def deliver(session: Session, app: "App", issue: Any, transport: "Transport", wait: timedelta) -> "Ended":
+    """Run a mailing with progress on standard error; Ctrl-C stops it, a second one drops what is in flight."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = session.console(stderr=True)
+    bar = Bar(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=console, transient=True, disable=session.quiet or not console.is_terminal,
+    )  # fmt: skip
+    total = app.ledger.progress(issue).waiting
+    with bar:
+        task = bar.add_task(f"sending {issue}", total=total)
+        run = app.run(transport, lambda _state: bar.advance(task))
+        return _loop(_until_done(session, run, issue, wait))
+
+
+async def _until_done(session: Session, run: "Run", issue: Any, wait: timedelta) -> "Ended":
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        session.say("stopping: no new message; what is in flight gets 30 seconds (Ctrl-C again drops it)")
+        run.stop()
+
+    with suppress(NotImplementedError):  # where signals cannot reach a loop, Ctrl-C ends the process as usual
+        for one in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(one, interrupted)
+    return await run.send(issue, f"{socket.gethostname()}:{os.getpid()}", wait)
+
+
+def _loop(work: "Coroutine[Any, Any, Ended]") -> "Ended":
+    """Run a coroutine, on uvloop where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work)
+
+
+def exit_code(ended: "Ended") -> ExitCode:
+    """What `send` returns for how a run ended."""
+    from digest_mailer.services.send import Ending
+
+    if ended.ending is Ending.STOPPED:
+        return ExitCode.INTERRUPTED
+    if ended.ending is Ending.TROUBLE:
+        return ExitCode.PARTIAL if ended.progress[HandOff.ACCEPTED] else ExitCode.TEMPORARY
+    return ExitCode.PARTIAL if ended.progress.open else ExitCode.DONE
+
+
+def _confirm(session: Session, launch: "Launch", transport: "Transport", confirm: int | None) -> int | None:
+    """The number that a person stands for. Practice on a way out that reaches nobody may go without."""
+    if confirm is not None or not launch.plan:
+        return confirm
+    if session.asks:
+        prompt = f"Type the number of people to send it now (Ctrl-C stops); this is {_kind(transport)}"
+        typed: int = click.prompt(prompt, type=int, err=True)
+        return typed
+    if transport.live:
+        raise InterlockError("nobody confirmed the number of people", f"say --confirm {launch.people}")
+    return None
+
+
+def _kind(transport: "Transport") -> str:
+    return "LIVE" if transport.live else "a SANDBOX, mail reaches nobody"
+
+
+def plan_data(plan: "SendPlan", transport: "Transport") -> dict[str, Any]:
+    """A plan as data."""
+    articles = [article.key for article in plan.issue.articles]
+    return {
+        "issue": plan.issue.id,
+        "segment": plan.segment.name,
+        "people": plan.people,
+        "editions": [
+            {
+                "key": str(key),
+                "language": key.language,
+                "articles": [articles[position - 1] for position in key.positions],
+                "people": count,
+            }
+            for key, count in plan.readers.items()
+        ],
+        "left_out": {str(why): count for why, count in plan.excluded.items()},
+        "already": plan.already,
+        "languages": dict(plan.languages),
+        "transport": transport.url,
+        "live": transport.live,
+    }
+
+
+def show_plan(console: "Console", plan: "SendPlan", transport: "Transport") -> None:
+    """A plan as a table."""
+    listing = table("edition", "articles", "#people", title=f"{plan.issue.heading}: {plan.issue.subject}")
+    for key, count in plan.readers.items():
+        titles = [plan.issue.articles[position - 1].title for position in key.positions]
+        listing.add_row(str(key), "\n".join(titles), str(count))
+    console.print(listing)
+    left_out = ", ".join(f"{count} {why}" for why, count in plan.excluded.items()) or "nobody"
+    already = f"; {plan.already} have it already" if plan.already else ""
+    console.print(f"{plan.people} people, {len(plan.readers)} editions. Left out: {left_out}{already}.")
+    console.print(f"via {transport.url} ({_kind(transport)})", markup=False)
+
+
+def progress_data(progress: Progress) -> dict[str, Any]:
+    """Progress as data."""
+    return {"people": progress.total, **{str(state): progress[state] for state in HandOff}}
+
+
+def show_progress(console: "Console", progress: Progress) -> None:
+    """Progress as a table; states without people are left out."""
+    listing = table("hand-off", "#people")
+    for state in HandOff:
+        if progress[state]:
+            listing.add_row(str(state), str(progress[state]))
+    console.print(listing)
+
+
+def _launch_data(launch: "Launch", transport: "Transport") -> dict[str, Any]:
+    plan = plan_data(launch.plan, transport) if launch.plan else {"issue": launch.issue, "people": 0}
+    return plan | {"waiting": launch.waiting, "sent": False}
+
+
+def ended_data(ended: "Ended") -> dict[str, Any]:
+    """How a run ended, as data."""
+    return {
+        "ending": ended.ending,
+        "accepted_now": ended.accepted,
+        **progress_data(ended.progress),
+        "due": ended.due.isoformat() if ended.due else None,
+        "trouble": ended.trouble,
+    }
+
+
+def show_ended(console: "Console", issue: str, ended: "Ended") -> None:
+    """How a run ended, for a person."""
+    from digest_mailer.services.send import Ending
+
+    show_progress(console, ended.progress)
+    again = f"digest-mailer send {issue}"
+    match ended.ending:
+        case Ending.TROUBLE:
+            console.print(f"The way out will not do it: {ended.trouble}", markup=False)
+            if not ended.accepted:
+                console.print("Nothing was sent.")
+            console.print(f"When that is mended, go on with: {again}")
+        case Ending.STOPPED:
+            console.print(f"Stopped; everything is saved. Go on with: {again}")
+        case Ending.WAITING:
+            console.print(f"The next try is due at {ended.due:%Y-%m-%d %H:%M} UTC: {again}")
+        case Ending.COMPLETE:
+            console.print("Everybody is served." if not ended.progress.open else f"See: digest-mailer status {issue}")

@@ -1,0 +1,74 @@
+"""For readers and testers: serve, inbox."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from digest_mailer.cli.session import Command, Session
+from digest_mailer.core.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+    from digest_mailer.bootstrap import App
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@click.command("serve", cls=Command)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8400, show_default=True)
+@click.pass_obj
+def serve_command(session: Session, host: str, port: int) -> None:
+    """Serve the archive and the pages that mails link to; on this machine the sandbox inbox too."""
+    app = session.app()
+    session.say(f"serving {app.publication.name} on http://{_shown(host)}:{port}/ (Ctrl-C ends it)")
+    if _shows_inbox(app, host):
+        session.say(f"the sandbox inbox: http://{_shown(host)}:{port}/inbox/")
+    run_site(app, host, port)
+    raise click.exceptions.Exit(int(ExitCode.DONE))
+
+
+@click.command("inbox", cls=Command)
+@click.option("--port", type=click.IntRange(1, 65535), default=8400, show_default=True, help="Of the page.")
+@click.option("--smtp-port", type=click.IntRange(1, 65535), default=1025, show_default=True)
+@click.pass_obj
+def inbox_command(session: Session, port: int, smtp_port: int) -> None:
+    """Receive mail over SMTP on this machine, keep it, and show it. Nothing is passed on."""
+    app = session.app()
+    session.say(f"mail to smtp://127.0.0.1:{smtp_port} is shown on http://127.0.0.1:{port}/inbox/ (Ctrl-C ends it)")
+    run_site(app, "127.0.0.1", port, smtp_port=smtp_port)
+    raise click.exceptions.Exit(int(ExitCode.DONE))
+
+
+def run_site(app: "App", host: str, port: int, smtp_port: int | None = None) -> None:
+    """Serve until Ctrl-C, with a standing SMTP server when it has a port. Raises UsageError for a port in use."""
+    import uvicorn
+
+    from digest_mailer.web.app import build_site
+
+    site = build_site(app, inbox=_shows_inbox(app, host) or smtp_port is not None)
+    # no access log: it would hold the tokens of readers
+    settings = uvicorn.Config(site, host=host, port=port, access_log=False, log_level="warning")
+    asyncio.run(_serve(uvicorn.Server(settings), app, smtp_port))
+
+
+async def _serve(server: "Server", app: "App", smtp_port: int | None) -> None:
+    try:
+        if smtp_port is None:
+            await server.serve()
+            return
+        async with app.sandbox_server(smtp_port):
+            await server.serve()
+    except OSError as problem:
+        raise UsageError(f"cannot listen: {problem.strerror}", "choose another port") from problem
+
+
+def _shows_inbox(app: "App", host: str) -> bool:
+    """The inbox shows people's mail, so only to this machine, and only where mail goes to the sandbox."""
+    return host in _LOOPBACK and app.settings.delivery.transport.startswith("sandbox:")
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

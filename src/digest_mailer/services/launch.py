@@ -1,0 +1,132 @@
+"""Starting a send, or going on with one: what `send` decides before the first message leaves.
+
+An unfinished mailing is continued as it was frozen, whatever has happened to its issue since. Otherwise the
+people who may get the issue and have no row yet make a new wave, if every interlock lets them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from digest_mailer.core.audience import Segment
+from digest_mailer.core.delivery import HandOff
+from digest_mailer.core.edition import EditionKey, article_topics, select
+from digest_mailer.core.errors import InterlockError, NothingMatched
+from digest_mailer.core.identity import IssueId, Language
+from digest_mailer.core.issue import Issue
+from digest_mailer.core.mailing import Approval, Mailing, Progress
+from digest_mailer.core.publication import Publication
+from digest_mailer.core.topic import Catalogue, TopicWords, union
+from digest_mailer.ports import Clock, Ledger, Subscribers, Transport
+from digest_mailer.services.interlocks import Interlocks, check_count
+from digest_mailer.services.library import Library
+from digest_mailer.services.planning import SendPlan, make_plan
+from digest_mailer.services.publish import publish
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a send is about to do."""
+
+    issue: IssueId
+    plan: SendPlan | None  # the people of a new wave; None when a mailing is continued
+    approval: Approval | None
+    waiting: int  # people of earlier waves who are still to be served
+
+    @property
+    def people(self) -> int:
+        """How many people are to be confirmed."""
+        return self.plan.people if self.plan else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """Decides and starts."""
+
+    library: Library
+    people: Subscribers
+    ledger: Ledger
+    interlocks: Interlocks
+    publication: Publication
+    clock: Clock
+
+    def prepare(self, issue_id: IssueId, segment: Segment, transport: Transport) -> Launch:
+        """Find out what there is to do, and refuse what must not be done. Changes nothing."""
+        mailing = self.ledger.mailing(issue_id)
+        progress = self.ledger.progress(issue_id)
+        if progress.waiting > progress[HandOff.DEFERRED]:
+            return Launch(issue_id, None, None, progress.waiting)
+        plan = self.plan(self._issue(issue_id), segment)
+        if plan.people:
+            return Launch(issue_id, plan, self.interlocks.check(plan, transport), progress.waiting)
+        if progress.waiting:
+            return Launch(issue_id, None, None, progress.waiting)
+        raise _nobody(plan, mailing, progress)
+
+    def plan(self, issue: Issue, segment: Segment) -> SendPlan:
+        """Who would get the issue now."""
+        catalogue = self.library.vocabulary.catalogue
+        return make_plan(issue, segment, self.people, catalogue, self.publication, self.clock.now().date())
+
+    def start(self, launch: Launch, transport: Transport, confirmed: int | None) -> int:
+        """Publish the issue and freeze the audience. Answers the number of people added.
+
+        `confirmed` is the number that the person saw and typed, or None where nobody was asked.
+        """
+        if not launch.plan or not launch.approval:
+            return 0
+        if confirmed is not None:
+            check_count(confirmed, launch.plan.people)
+        issue, source, now = launch.plan.issue, self.library.source, self.clock.now()
+        publish(source, issue, now, self.publication.timezone)
+        return self._freeze(launch.plan, launch.approval, transport, now)
+
+    def _freeze(self, plan: SendPlan, approval: Approval, transport: Transport, now: datetime) -> int:
+        catalogue = self.library.vocabulary.catalogue
+        assign = _Assignment(plan.issue, catalogue, approval, self.publication)
+        topics = union(article_topics(plan.issue, catalogue))
+        return self.ledger.freeze(approval, plan.segment, topics, assign, transport.url, now)
+
+    def _issue(self, issue_id: IssueId) -> Issue:
+        examined = self.library.examine(issue_id)
+        if examined.issue is None or not examined.acceptable:
+            raise InterlockError(f"{issue_id} has mistakes", f"see them with: digest-mailer lint {issue_id}")
+        return examined.issue
+
+
+class _Assignment:
+    """Which approved edition a reader gets; asked once for each kind of reader, then remembered."""
+
+    def __init__(self, issue: Issue, catalogue: Catalogue, approval: Approval, publication: Publication) -> None:
+        self._topics = article_topics(issue, catalogue)
+        self._approval = approval
+        self._publication = publication
+        self._known: dict[tuple[TopicWords, bool, Language], str | None] = {}
+
+    def __call__(self, topics: TopicWords, all_topics: bool, language: Language) -> str | None:
+        reader = (topics, all_topics, language)
+        if reader not in self._known:
+            self._known[reader] = self._find(topics, all_topics=all_topics, language=language)
+        return self._known[reader]
+
+    def _find(self, topics: TopicWords, *, all_topics: bool, language: Language) -> str | None:
+        no_match = self._publication.no_match
+        positions = select(self._topics, topics, all_topics=all_topics, no_match=no_match)
+        if not positions:
+            return None
+        key = EditionKey(self._publication.language_for(language), positions)
+        if key not in self._approval.editions:
+            raise InterlockError(f"the audience needs edition {key}, which was not approved", "approve the issue again")
+        return self._approval.editions[key]
+
+
+def _nobody(plan: SendPlan, mailing: Mailing | None, progress: Progress) -> InterlockError | NothingMatched:
+    if not mailing:
+        reasons = ", ".join(f"{count} {why}" for why, count in plan.excluded.items()) or "the segment is empty"
+        return NothingMatched(f"nobody would get {plan.issue.id}: {reasons}", "see: digest-mailer subscribers list")
+    unknown = progress[HandOff.UNKNOWN]
+    held = f"; {unknown} unknown, held: digest-mailer status {plan.issue.id}" if unknown else ""
+    return InterlockError(
+        f"{plan.issue.id} was already sent to {progress[HandOff.ACCEPTED]} of {progress.total} people "
+        f"on {mailing.started:%Y-%m-%d}",
+        f"nobody gets an issue twice, and nobody else would get it now{held}",
+    )
