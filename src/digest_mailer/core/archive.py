@@ -51,13 +51,13 @@ def related(
 ) -> tuple[PastArticle, ...]:
     """Past articles that share a topic or a DOI with any of these, newest first."""
     topics = {topic for article in articles for topic in article.topics}
-    dois = {article.citation.doi for article in articles if article.citation and article.citation.doi}
+    dois = {article.citation.doi.lower() for article in articles if article.citation and article.citation.doi}
     own = {article.key for article in articles}
     found = (
         candidate
         for entry in past
         for candidate in entry.articles
-        if candidate.key not in own and (candidate.topics & topics or candidate.doi in dois)
+        if candidate.key not in own and (candidate.topics & topics or (candidate.doi or "").lower() in dois)
     )
     return tuple(candidate for candidate, _ in zip(found, range(limit), strict=False))
 

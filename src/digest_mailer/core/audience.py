@@ -51,9 +51,10 @@ _EXCLUDED_BY_STATE: Mapping[State, Exclusion] = {
     State.ERASED: Exclusion.ERASED,
 }
 
-# An import may move a person to the right, never to the left: it cannot bring back who has left.
+# An import may move a person to the right, never to the left: it cannot bring back who has left, nor confirm for
+# somebody else; a pause ends by itself, so it stands before pending.
 _RESTRICTION = (
-    State.ACTIVE, State.PENDING, State.PAUSED, State.UNSUBSCRIBED, State.BOUNCED, State.COMPLAINED, State.ERASED,
+    State.ACTIVE, State.PAUSED, State.PENDING, State.UNSUBSCRIBED, State.BOUNCED, State.COMPLAINED, State.ERASED,
 )  # fmt: skip
 
 

@@ -10,9 +10,12 @@ from typing import NewType
 
 Doi = NewType("Doi", str)  # 10.NNNN/suffix, no prefix, no trailing punctuation
 
-_DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+")
+_OPENING = {")": "(", "]": "["}
+_DOI = re.compile(r"10\.[0-9]{4,9}/[^\s\"<>]+")
 # Where a citation states its DOI: an address, or the word doi and a colon.
-_STATED = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)(10\.\d{4,9}/[^\s\"<>]+)", re.IGNORECASE)
+_STATED = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)(10\.[0-9]{4,9}/[^\s\"<>]+)", re.IGNORECASE)
+# The brackets that a DOI leaves behind, and the space before them or before a full stop.
+_AROUND_NOTHING = re.compile(r"\s*(?:\(\s*\)|\[\s*\]|<\s*>)|\s+(?=[.,;])")
 _PREFIX = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)\s*", re.IGNORECASE)
 
 
@@ -26,8 +29,16 @@ class Citation:
     @property
     def reference(self) -> str:
         """The text without its DOI, so that a mail can show the DOI once, as an address."""
-        bare = _STATED.sub("", self.text).rstrip(" .,;")
-        return f"{bare}." if bare else self.text
+        bare = _AROUND_NOTHING.sub("", _STATED.sub(self._without_doi, self.text)).rstrip(" .,;")
+        if not bare:
+            return self.text
+        return bare if bare[-1] in "?!" else f"{bare}."
+
+    def _without_doi(self, match: re.Match[str]) -> str:
+        """What is left of the statement of a DOI: the text behind it, or all of it when the DOI is another one."""
+        doi = _trim(match[1])
+        own = self.doi is not None and doi.lower() == self.doi.lower()
+        return match[1][len(doi) :] if own else match[0]
 
     @property
     def url(self) -> str | None:
@@ -54,6 +65,6 @@ def find_doi(citation: str) -> Doi | None:
 
 def _trim(doi: str) -> str:
     """Drop the sentence's punctuation behind a DOI; a closing bracket stays when it was opened inside."""
-    while doi and (doi[-1] in ".,;:" or (doi[-1] == ")" and doi.count(")") > doi.count("("))):
+    while doi and (doi[-1] in ".,;:" or (doi[-1] in _OPENING and doi.count(doi[-1]) > doi.count(_OPENING[doi[-1]]))):
         doi = doi[:-1]
     return doi

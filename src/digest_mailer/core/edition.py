@@ -24,6 +24,8 @@ from digest_mailer.core.topic import Catalogue, TopicWords, has_ordinal, interse
 
 FORMAT = 1
 FEW_ARTICLES = 3  # up to here every selection is built
+_LONG_RUN = 3
+_LONGEST_NAME = 60
 MAX_WHY = 160  # characters of topic names in the why-line
 
 
@@ -65,7 +67,8 @@ def fill(pieces: Pieces, values: Mapping[Slot, str]) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class EditionKey:
-    """Language and positions (from 1) of the articles shown. Written `en-1-3` for 1 to 3, `en-1.3` for 1 and 3."""
+    """Language and positions (from 1) of the articles shown: `en-1.3` for the first and the third. More than
+    three in a row are written as a run, `en-1-12`; a name too long for a file becomes a hash."""
 
     language: Language
     positions: tuple[int, ...]
@@ -77,8 +80,8 @@ class EditionKey:
                 runs[-1].append(position)
             else:
                 runs.append([position])
-        name = ".".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
-        if len(name) > 60:  # a file name must hold it
+        name = ".".join(f"{run[0]}-{run[-1]}" if len(run) > _LONG_RUN else ".".join(map(str, run)) for run in runs)
+        if len(name) > _LONGEST_NAME:
             name = hashlib.sha256(name.encode()).hexdigest()[:16]
         return f"{self.language}-{name}"
 

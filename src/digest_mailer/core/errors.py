@@ -77,8 +77,10 @@ class IssueError(DigestError):
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = tuple(sorted(diagnostics))
         count = len(self.diagnostics)
+        paths = sorted({diagnostic.path for diagnostic in self.diagnostics})
+        where = paths[0] if len(paths) == 1 else f"{len(paths)} files"
         super().__init__(
-            f"{count} mistake{'s' if count != 1 else ''} in {self.diagnostics[0].path}",
+            f"{count} mistake{'s' if count != 1 else ''} in {where}",
             "correct the lines named above and run the command again",
         )
 
@@ -127,6 +129,6 @@ class ConfigError(DigestError):
 
 def did_you_mean(word: str, candidates: Sequence[str]) -> str:
     """`did you mean "X"?` for the closest candidate, compared without case; empty when none is close."""
-    by_folded = {candidate.casefold(): candidate for candidate in candidates}
+    by_folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}  # of two alike the first
     close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return f'did you mean "{by_folded[close[0]]}"?' if close else ""

@@ -90,13 +90,18 @@ class Fields:
         self.report.add(_place(node, self.offset), "DM008", f'"{name}" should be {wanted}')
 
 
-def check_text(report: Report, text: str, place: Place, what: str, *, allow: str = "") -> None:
-    """Report characters that may not stand in a text: they end lines, or hide, in a header or a mail."""
+def check_text(report: Report, text: str, place: Place, what: str, *, allow: str = "") -> bool:
+    """Report characters that may not stand in a text: they end lines, or hide, in a header or a mail.
+
+    Answers whether the text is clean.
+    """
+    before = len(report.found)
     bad = next((char for char in text if is_control(char) and char not in allow), None)
     if bad is not None:
         report.add(place, "DM034", f"{what} holds the control character U+{ord(bad):04X}", "delete it")
     if RESERVED_MARK in text:
         report.add(place, "DM035", f"{what} holds {RESERVED_MARK}, which marks personal slots", "reword it")
+    return len(report.found) == before
 
 
 def read_fields(text: str, report: Report, first_line: int, allowed: Sequence[str], what: str) -> Fields | None:
@@ -111,6 +116,9 @@ def read_fields(text: str, report: Report, first_line: int, allowed: Sequence[st
     except yaml.reader.ReaderError as problem:
         line = text.count("\n", 0, problem.position) + first_line
         report.add(Place(line), "DM034", f"{what} holds the control character U+{_code(problem):04X}", "delete it")
+        return None
+    except (ValueError, OverflowError):  # PyYAML leaves the numbers of escapes and directives to Python
+        report.add(Place(first_line), "DM006", f"{what} holds an escape or a number that cannot be", _YAML_HINT)
         return None
     except RecursionError:
         report.add(Place(first_line), "DM006", f"{what} is nested too deeply", _YAML_HINT)

@@ -13,6 +13,7 @@ from digest_mailer.core.identity import is_control
 
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")  # RFC 5322 3.2.3
 _LONGEST_WORD = 60  # longer ones cannot be folded and are encoded instead
+_LONGEST_PHRASE = 74  # with the header's name; a line has 78
 _FOLD = "\r\n "
 
 
@@ -38,20 +39,20 @@ def mailbox(name: str, display: str, address: EmailAddress) -> str:
 
 def phrase(name: str, text: str) -> str:
     """A display name, ready to stand before a bracket; empty for an empty one (RFC 5322 section 3.2.5)."""
+    check_value(name, text)
     if not text:
         return ""
-    if _plain(text):
-        if not _ATOMS.fullmatch(text):
-            text = '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'
-        separator = _FOLD if len(name) + len(text) > 40 else " "
-        return text + separator
-    return _encoded(text, name) + _FOLD
+    quoted = text if _ATOMS.fullmatch(text) else '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'
+    length = len(name) + len(quoted)
+    if not _plain(text) or length > _LONGEST_PHRASE:
+        return _encoded(text, name) + _FOLD
+    return quoted + (_FOLD if length > 40 else " ")
 
 
 def structured(name: str, *parts: str) -> str:
     """A line of finished parts, one a folded line, with commas between them."""
     for part in parts:
-        check_value(name, part)
+        check_value(name, part.replace(_FOLD, ""))  # a phrase may be folded already
     return f"{name}: {f',{_FOLD}'.join(parts)}\r\n"
 
 

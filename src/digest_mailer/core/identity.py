@@ -19,7 +19,7 @@ RowId = NewType("RowId", int)  # a row of the ledger
 ENGLISH = Language("en")
 
 MAX_KEY = 80
-_ISSUE_ID = re.compile(r"(\d{4})-(\d{2})")
+_ISSUE_ID = re.compile(r"([0-9]{4})-([0-9]{2})")
 _KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",

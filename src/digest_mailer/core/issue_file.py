@@ -28,7 +28,8 @@ CALL_TO_ACTION = "Call to Action"
 SECTIONS = (IMPLICATIONS, CALL_TO_ACTION)
 
 FENCE = "---"
-_IMAGE_SIZE = re.compile(r"[1-9]\d{0,3}x[1-9]\d{0,3}")
+_IMAGE_SIZE = re.compile(r"[1-9][0-9]{0,3}x[1-9][0-9]{0,3}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
 
@@ -74,7 +75,7 @@ def _decode(data: bytes, report: Report) -> str | None:
     if not text.strip():
         report.add(Place(), "DM002", "the file is empty", "docs/reference/issue-file.md shows a whole issue")
         return None
-    return text.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @dataclass(slots=True)
@@ -105,8 +106,8 @@ class _Reader:
         front = self._front_matter()
         # markdown-it drops no lines, so a token's map counts from the body's first line
         self.tokens = markdown_reader().parse("\n".join(self.lines[self.body_start :]))
-        self._check_characters()
         articles = tuple(self._articles())
+        self._check_characters()
         if issue_id is None or not articles:
             return None
         return Issue(
@@ -148,14 +149,24 @@ class _Reader:
         if not scalar.text:
             return None
         try:
-            return date.fromisoformat(scalar.text)
+            if _DATE.fullmatch(scalar.text):
+                return date.fromisoformat(scalar.text)
         except ValueError:
-            self.report.add(scalar.place, "DM036", f'"{scalar.text}" is not a date', "write it as 2023-07-01")
-            return None
+            pass
+        self.report.add(scalar.place, "DM036", f'"{scalar.text}" is not a date', "write it as 2023-07-01")
+        return None
 
     def _check_characters(self) -> None:
+        """The lines as they stand, and what Markdown makes of them: `&#13;` and `\\_` hide what they mean."""
+        seen = {one.line for one in self.report.found if one.code in ("DM034", "DM035")}  # in a field
         for number, line in enumerate(self.lines[self.body_start :], self.body_start + 1):
-            check_text(self.report, line, Place(number), "the line", allow="\t")
+            if number not in seen and not check_text(self.report, line, Place(number), "the line", allow="\t"):
+                seen.add(number)
+        for token in self.tokens:
+            if token.type == "inline" and token.map:
+                first, end = (self.body_start + line + 1 for line in token.map)
+                if seen.isdisjoint(range(first, end)):
+                    check_text(self.report, inline_text(token), Place(first), "the text", allow="\t")
 
     # -- articles
 
@@ -174,7 +185,7 @@ class _Reader:
             article = self._article(heading)
             if not article:
                 continue
-            if article.key in keys:
+            if article.key and article.key in keys:
                 hint = f"it names the article in line {keys[article.key]} too; keys are unique for good"
                 self.report.add(article.place, "DM024", f'key "{article.key}" stands twice', hint)
             keys.setdefault(article.key, article.place.line)
@@ -349,8 +360,8 @@ class _Reader:
 
 
 def is_https(url: str) -> bool:
-    """Whether the text is an https address with a host and no spaces."""
-    return re.fullmatch(r"https://[^\s/@\"<>]+\.[^\s@\"<>]+", url) is not None
+    """Whether the text is an https address with a host, without a user and without spaces."""
+    return re.fullmatch(r"https://[^\s/?#@\"<>\\]+\.[^\s/?#@\"<>\\]+(?:[/?#][^\s\"<>]*)?", url) is not None
 
 
 def inline_text(token: Token) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from digest_mailer.core.identity import IssueId, SubscriberId, issue_from_number, issue_number
+from digest_mailer.core.identity import IssueId, SubscriberId, issue_from_number, issue_number, parse_issue_id
 
 VERSION = 1
 LENGTH = 40
@@ -76,15 +76,18 @@ def sign(scope: Scope, subscriber: SubscriberId, issue: IssueId, generation: int
 
 
 def read(text: str) -> tuple[Token, bytes] | None:
-    """What a token says, unverified, and its raw bytes; None when it has not the form of a token."""
+    """What a token says, unverified, and its raw bytes; None when it has not the form of a token, or names what
+    cannot exist: whoever looks its subscriber up must find a number that a database can hold."""
     if not _FORM.fullmatch(text):
         return None
     raw = base64.urlsafe_b64decode(text)
     if raw[0] != VERSION or raw[2] not in tuple(Scope):
         return None
-    number = int.from_bytes(raw[3:6], "big")
+    issue = parse_issue_id(issue_from_number(int.from_bytes(raw[3:6], "big")))
     subscriber = SubscriberId(int.from_bytes(raw[6:_PAYLOAD], "big"))
-    return Token(Scope(raw[2]), subscriber, issue_from_number(number), raw[1]), raw
+    if issue is None or subscriber >= 2**63:
+        return None
+    return Token(Scope(raw[2]), subscriber, issue, raw[1]), raw
 
 
 def verify(text: str, scope: Scope, generation: int, keys: TokenKeys) -> Token | None:

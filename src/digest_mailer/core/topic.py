@@ -49,7 +49,7 @@ class Catalogue:
         for topic in self.topics:
             for name in (topic.key, topic.name, topic.name_fr, *topic.aliases):
                 if name:
-                    by_name.setdefault(name.casefold(), topic)
+                    by_name.setdefault(_folded(name), topic)
         object.__setattr__(self, "_by_name", by_name)
         object.__setattr__(self, "_by_key", {topic.key: topic for topic in self.topics})
 
@@ -58,7 +58,7 @@ class Catalogue:
 
     def find(self, name: str) -> Topic | None:
         """The topic with this key, name or alias, spaces folded."""
-        return self._by_name.get(" ".join(name.split()).casefold())
+        return self._by_name.get(_folded(name))
 
     def by_key(self, key: TopicKey) -> Topic:
         """The topic with this key; KeyError when there is none."""
@@ -76,6 +76,10 @@ class Catalogue:
     def in_words(self, words: TopicWords) -> tuple[Topic, ...]:
         """The topics of a set, in catalogue order."""
         return tuple(topic for topic in self.topics if has_ordinal(words, topic.ordinal))
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def words_of(ordinals: Iterable[int]) -> TopicWords:

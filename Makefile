@@ -1,0 +1,44 @@
+# Two commands do everything: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
+# Python 3.11 or newer and make are all that must be there. A virtual environment is made in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+SEED ?= $(shell date +%s)
+
+.PHONY: demo test check soak clean
+
+demo: $(VENV)/runs
+	@$(BIN)/digest-mailer demo
+
+test: $(VENV)/tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/unit
+
+# The property tests at high counts; the seed that it prints repeats a run: make soak SEED=1
+soak: $(VENV)/tests
+	@echo "seed $(SEED)"
+	$(BIN)/python -m pytest tests/unit tests/integration -m "not slow" --hypothesis-profile=soak --hypothesis-seed=$(SEED) -p randomly -p "no:cacheprovider"
+
+$(VENV)/runs: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make a virtual environment: apt install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Setting up .venv (once)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/tests: $(VENV)/runs
+	@echo "Adding what the tests need (once)"
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

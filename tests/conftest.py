@@ -1,0 +1,38 @@
+"""What all tests share: an environment of their own, Hypothesis profiles, and the closing line.
+
+Profiles: `default` for every run, `soak` for `make soak`. How long an example takes says more about the
+machine than about the code, so no profile has a deadline.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("soak", settings.get_profile("default"), max_examples=5000)
+if settings.get_current_profile_name() != "soak":
+    settings.load_profile("default")
+
+_SKIPPED_FOR: set[str] = set()
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches them."""
+    for name in [*os.environ]:
+        if name.startswith("DIGEST_") and name != "DIGEST_REFERENCE":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember what was left out, and why."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        _SKIPPED_FOR.add(str(report.longrepr[2]).removeprefix("Skipped: "))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name in one closing line what is missing."""
+    missing = "; ".join(sorted(_SKIPPED_FOR)) or "nothing"
+    terminalreporter.write_line(f"left out for want of a component: {missing}")
