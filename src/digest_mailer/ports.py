@@ -4,7 +4,7 @@ Store ports are synchronous and used from one thread at a time; the transport is
 one contract suite in tests/integration, run on each of its implementations.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
@@ -72,7 +72,7 @@ class Subscribers(Protocol):
         """How many people of a segment are in each state."""
 
     def count_reserved(self, segment: Segment) -> int:
-        """How many active people of a segment have an address at a reserved domain (RFC 2606)."""
+        """How many active or paused people of a segment have an address at a reserved domain (RFC 2606)."""
 
     def groups(self, issue: IssueId, topics: TopicWords, segment: Segment) -> Sequence[AudienceGroup]:
         """The people of a segment, grouped by what decides what they get of an issue with these topics."""
@@ -130,6 +130,13 @@ class Approvals(Protocol):
 # The hash of the edition for a reader of these topics, all-topics flag and language; None for no mail.
 Assign = Callable[[TopicWords, bool, Language], str | None]
 
+# Is told how many people a wave has, and raises where it may not be made.
+Agree = Callable[[int], None]
+
+
+def anybody(_people: int) -> None:
+    """An `Agree` to any number."""
+
 
 class Ledger(Protocol):
     """Who gets an issue, and how far each hand-off has come. It remembers first."""
@@ -138,9 +145,18 @@ class Ledger(Protocol):
         """The mailing of an issue."""
 
     def freeze(
-        self, approval: Approval, segment: Segment, topics: TopicWords, assign: Assign, transport: str, now: datetime
+        self,
+        approval: Approval,
+        segment: Segment,
+        topics: TopicWords,
+        assign: Assign,
+        transport: str,
+        now: datetime,
+        agree: Agree = anybody,
     ) -> int:
-        """Write a row for everybody in the segment who gets the issue and has none yet; all of it or nothing."""
+        """Write a row for everybody in the segment who gets the issue and has none yet; all of it or nothing.
+
+        `agree` is told how many they are before anything is kept; what it raises leaves nothing behind."""
 
     def take_over(self, issue: IssueId, transport: str, owner: str, now: datetime) -> Mailing:
         """Become the sender of a mailing and settle what the one before left."""
@@ -166,8 +182,9 @@ class Ledger(Protocol):
     def still_claimed(self, row: RowId, fence: int) -> bool:
         """Whether the row is still this sender's to send."""
 
-    def begin_attempt(self, row: RowId, fence: int, digest: bytes, transport: str, now: datetime) -> None:
-        """Note durably that the row's message may be on the wire from here on."""
+    def begin_attempt(self, row: RowId, fence: int, digest: bytes, transport: str, now: datetime) -> bool:
+        """Note durably that the row's message may be on the wire from here on; False when it must not be, because
+        the row is not this sender's to send any more."""
 
     def record(
         self,
@@ -218,7 +235,7 @@ class Transport(Protocol):
         self,
         messages: AsyncIterator[tuple[RowId, Message]],
         on_attempt: Callable[[RowId], Awaitable[None]],
-    ) -> AsyncIterator[tuple[RowId, Outcome]]:
+    ) -> AsyncGenerator[tuple[RowId, Outcome]]:
         """Try each message once and yield what each attempt ended in, in any order, one outcome a row.
 
         The adapter takes the next message only when it can work on it, awaits `on_attempt(row)` before the

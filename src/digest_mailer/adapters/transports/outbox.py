@@ -1,0 +1,81 @@
+"""The outbox transport: one `.eml` file a message in a directory, for tests, checks and hand delivery.
+
+A file is named after the left part of the Message-ID, which is the same on every attempt, so a retry
+overwrites itself. It appears whole or not at all: written under a temporary name, flushed to the disk, then
+renamed. The content is octet for octet what SMTP would carry; the envelope is not kept. Nothing is live.
+"""
+
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from digest_mailer.core.delivery import Accepted, Deferred, Outcome, Scope
+from digest_mailer.core.identity import RowId
+from digest_mailer.core.message import Message
+
+
+class OutboxTransport:
+    """Fulfils `ports.Transport` with a directory, which is made when it is first needed."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    @property
+    def url(self) -> str:
+        return f"outbox:{self._directory}"
+
+    @property
+    def live(self) -> bool:
+        return False
+
+    async def deliver(
+        self,
+        messages: AsyncIterator[tuple[RowId, Message]],
+        on_attempt: Callable[[RowId], Awaitable[None]],
+    ) -> AsyncGenerator[tuple[RowId, Outcome]]:
+        """See `ports.Transport.deliver`."""
+        async for row, message in messages:
+            await on_attempt(row)
+            yield row, self._file(message)
+
+    def _file(self, message: Message) -> Outcome:
+        name = file_name(message.message_id)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            _write(self._directory / name, message.content)
+            _sync_directory(self._directory)
+        except OSError as problem:
+            return Deferred(Scope.TRANSPORT, f"cannot write into {self._directory}: {problem.strerror or problem}")
+        return Accepted(f"written as {name}")
+
+
+def file_name(message_id: str) -> str:
+    """The file of a message: the left part of its id (RFC 5322 section 3.6.4), safe on every file system."""
+    return f"{quote(message_id.strip('<>').partition('@')[0], safe='')}.eml"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of the content under its name, readable by its owner: it holds links that unsubscribe."""
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make the new name last (not known on Windows)."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
