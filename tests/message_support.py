@@ -68,7 +68,7 @@ async def deliver_one(transport: Transport, message: Message | None = None) -> O
 async def deliver_first(transport: Transport, messages: Sequence[tuple[RowId, Message]]) -> None:
     """Take one outcome, then close early."""
     outcomes = transport.deliver(feed(messages), no_note)
-    async with aclosing(outcomes) as pairs:  # type: ignore[type-var]
+    async with aclosing(outcomes) as pairs:
         async for _ in pairs:
             return
 

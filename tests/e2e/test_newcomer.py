@@ -78,7 +78,7 @@ def test_every_command_of_the_help_can_be_loaded() -> None:
     context = cli.make_context("digest-mailer", ["issues"])
     for commands in SECTIONS.values():
         for name in commands:
-            found = cli.get_command(context, name)  # type: ignore[attr-defined]
+            found = cli.get_command(context, name)
             assert found is not None
             assert found.name == name
 
@@ -112,7 +112,7 @@ def test_an_installed_wheel_needs_no_checkout(tmp_path: Path) -> None:
 
 
 def _wheel(folder: Path) -> Path:
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", folder, ROOT]
+    build: list[str | Path] = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", folder, ROOT]
     subprocess.run(build, check=True, env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
     (wheel,) = folder.glob("digest_mailer-*.whl")
     return wheel
@@ -123,7 +123,7 @@ def _environment(folder: Path, wheel: Path) -> Path:
     venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
     python = folder / "bin" / "python"
     (site,) = (folder / "lib").glob("python3.*/site-packages")
-    target = [sys.executable, "-m", "pip", "install", "--no-deps", "-q", "--target", site, wheel]
+    target: list[str | Path] = [sys.executable, "-m", "pip", "install", "--no-deps", "-q", "--target", site, wheel]
     subprocess.run(target, check=True, env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
     mine = next(path for path in map(Path, sys.path) if path.name == "site-packages")
     # behind the wheel's own copy on the path; the editable install's finder is a .pth file, which is not read there
