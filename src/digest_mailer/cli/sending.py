@@ -167,8 +167,10 @@ async def _until_done(session: Session, run: "Run", issue: Any, wait: timedelta)
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:
-        session.say("stopping: no new message; what is in flight gets 30 seconds (Ctrl-C again drops it)")
-        run.stop()
+        if run.stop():
+            session.say("stopping: no new message; what is in flight gets 30 seconds (Ctrl-C again drops it)")
+        else:
+            session.say("dropping what is in flight; whoever it was for is unknown")
 
     with suppress(NotImplementedError):  # where signals cannot reach a loop, Ctrl-C ends the process as usual
         for one in (signal.SIGINT, signal.SIGTERM):

@@ -1,0 +1,92 @@
+"""The site's route table: which address is whose. See `core.urls` for the addresses that never change.
+
+    /issues/ /articles/ /topics/     archive.py    the published issues, read afresh from their files
+    /u/TOKEN /p/TOKEN                leaving.py    leave, and see what one follows
+    /inbox/                          inbox.py      the sandbox's mail; only where it is asked for
+    /site.css                        pages.py      the one stylesheet
+
+Around all of them stands `doorman.py`: hosts, security headers, and the last answer when something breaks.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from digest_mailer.bootstrap import App
+from digest_mailer.core.errors import DigestError
+from digest_mailer.core.identity import ENGLISH
+from digest_mailer.web.archive import Archive
+from digest_mailer.web.doorman import Doorman, trusted_hosts
+from digest_mailer.web.inbox import Inbox
+from digest_mailer.web.leaving import Leaving
+from digest_mailer.web.mail_folder import MailFolder
+from digest_mailer.web.pages import Pages
+from digest_mailer.web.shelf import Shelf
+
+Endpoint = Callable[[Request], Any]
+
+
+def build_site(app: App, *, inbox: bool) -> Starlette:
+    """The site of a publication. With `inbox` it also shows the sandbox's mail, and answers only to its own name
+    and this machine's. Raises ConfigError for a database or keys that cannot be used."""
+    pages = Pages(app, inbox)
+    routes = [*_archive_routes(Archive(Shelf(app), pages), app), *_leaving_routes(Leaving(app, pages))]
+    if inbox:
+        routes += _inbox_routes(Inbox(MailFolder(app.maildir), pages, app.publication.timezone))
+    site = Starlette(
+        routes=[*routes, Route("/site.css", pages.stylesheet)],
+        middleware=[Middleware(Doorman, pages=pages, hosts=trusted_hosts(app.publication.base_url) if inbox else None)],
+        exception_handlers={HTTPException: pages.refused, DigestError: pages.failed},
+    )
+    site.router.redirect_slashes = False  # a redirect in answer to a one-click POST would break it (RFC 8058 3.1)
+    return site
+
+
+def _archive_routes(archive: Archive, app: App) -> list[Route]:
+    routes = [
+        Route("/", archive.home),
+        *_page("/issues/", archive.issues),
+        *_page("/issues/{month}/", archive.issue),
+        *_page("/articles/{key}/", archive.article),
+        *_page("/topics/", archive.topics),
+        *_page("/topics/{slug}/", archive.topic),
+    ]
+    for language in sorted({"fr", *app.publication.languages} - {ENGLISH}):
+        routes += _page(f"/{language}/", archive.home)
+        routes.append(Route(f"/{language}/{{rest:path}}", archive.without_language))
+    return routes
+
+
+def _leaving_routes(leaving: Leaving) -> list[Route]:
+    return [
+        Route("/u/{token}", leaving.leave, methods=["GET", "POST"]),
+        Route("/u/{token}/", leaving.leave, methods=["GET", "POST"]),
+        Route("/p/{token}", leaving.preferences),
+        Route("/p/{token}/", leaving.preferences),
+    ]
+
+
+def _inbox_routes(inbox: Inbox) -> list[Route]:
+    return [
+        *_page("/inbox/", inbox.listing),
+        *_page("/inbox/{id}/", inbox.message),
+        Route("/inbox/{id}/html", inbox.html),
+        Route("/inbox/{id}/raw", inbox.raw),
+    ]
+
+
+def _page(path: str, endpoint: Endpoint) -> list[Route]:
+    """A page, and the redirect to it from its address without the slash at the end."""
+    return [Route(path, endpoint), Route(path.rstrip("/"), _add_slash)]
+
+
+async def _add_slash(request: Request) -> Response:
+    # begins with the path of a route, so it cannot lead to another site
+    return RedirectResponse(quote(request.scope["path"], errors="replace") + "/", 308)

@@ -1,0 +1,112 @@
+"""Turns values into pages: the templates in `web/`, the stylesheet, and the pages that say that something is wrong.
+
+Templates are the publication's own before the packaged ones, read again when they change, and escape every
+value. A page never needs JavaScript, and its content policy lets none run.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from digest_mailer.bootstrap import App
+from digest_mailer.core.errors import DigestError, TemporaryProblem
+from digest_mailer.core.issue import Markdown
+from digest_mailer.rendering.markdown import render_block
+from digest_mailer.rendering.statistics import keep_together, keep_value_together
+from digest_mailer.rendering.templates import Templates
+
+CONTENT_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+PRIVATE_AREAS = ("u", "p", "inbox")  # first part of the addresses of pages about a person
+COLUMN_PX = 640
+
+_PROBLEMS: Mapping[int, tuple[str, str]] = {
+    404: ("There is no such page", "The address may be mistyped, or what stood here is not published."),
+    405: ("That cannot be done here", "This page can be looked at, but it takes nothing in."),
+    413: ("That is too much", "What was sent is larger than this page takes in. Nothing was changed."),
+    421: ("Not this address", "This site answers to its own name only. Nothing was changed."),
+    503: ("Please try again in a minute", "The site is busy at the moment."),
+}
+_FAULT = ("Something went wrong here", "It is not your fault. Please try again later.")
+_RETRY_SECONDS = "60"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Pages:
+    """The pages of one site."""
+
+    app: App
+    inbox: bool
+    _templates: Templates | None = None
+
+    @property
+    def site(self) -> str:
+        """The path of the publication's base address, which every address on a page begins with; mostly empty."""
+        return urlsplit(self.app.publication.base_url).path.rstrip("/")
+
+    def show(
+        self, name: str, values: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """The page `web/NAME.html.j2`. Raises ContentError when a template or a text cannot be shown."""
+        common: dict[str, object] = {
+            "site": self.site,
+            "publication": self.app.publication,
+            "inbox": self.inbox,
+            "prose": _prose,
+            "together": keep_together,
+            "value_together": keep_value_together,
+        }
+        html = self._current().html(f"web/{name}.html.j2", **common, **values)
+        return HTMLResponse(html.encode("utf-8", "replace"), status, headers)
+
+    def notice(
+        self, status: int, title: str, paragraphs: Sequence[str], headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """A page of a few sentences; as bare text when the templates cannot be used, so that it always answers."""
+        try:
+            return self.show("notice", {"title": title, "paragraphs": paragraphs}, status, headers)
+        except DigestError as problem:
+            logger.warning("%s", problem.what)
+            return PlainTextResponse("\n\n".join((title, *paragraphs)) + "\n", status, headers)
+
+    def problem(self, status: int, headers: Mapping[str, str] | None = None) -> Response:
+        """The page of an HTTP error."""
+        title, sentence = _PROBLEMS.get(status, _FAULT)
+        return self.notice(status, title, (sentence,), headers)
+
+    def stylesheet(self, _request: Request) -> Response:
+        """`/site.css`, with the theme's colours."""
+        css = self._current().css("web/site.css", theme=self.app.publication.theme)
+        return Response(css, media_type="text/css", headers={"Cache-Control": "no-cache"})
+
+    def refused(self, _request: Request, problem: Exception) -> Response:
+        """The answer to a request that the route table or an endpoint refused."""
+        status, headers = (problem.status_code, problem.headers) if isinstance(problem, HTTPException) else (500, None)
+        return self.problem(status, headers)
+
+    def failed(self, _request: Request, problem: Exception) -> Response:
+        """The answer when a service could not do it: 503 for what a later try may mend, else 500."""
+        logger.error("%s", problem.what if isinstance(problem, DigestError) else type(problem).__name__)
+        if isinstance(problem, TemporaryProblem):
+            return self.problem(503, {"Retry-After": _RETRY_SECONDS})
+        return self.problem(500)
+
+    def _current(self) -> Templates:
+        sources = self.app.files.templates()
+        if self._templates is None or self._templates.sources != sources:
+            self._templates = Templates(sources)
+        return self._templates
+
+
+def _prose(source: Markdown, heading: int) -> Markup:
+    return render_block(source, heading=heading, image_width=COLUMN_PX).html
