@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from digest_mailer.core.address import EmailAddress, parse_address
@@ -30,10 +29,6 @@ from digest_mailer.core.publication import Publication, Sender
 from digest_mailer.core.research_type import ResearchType, ResearchTypes
 from digest_mailer.core.token import TokenKeys
 from digest_mailer.core.topic import NO_TOPICS, Catalogue, Topic
-
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "tests" / "corpus"

@@ -58,7 +58,7 @@ def structured(name: str, *parts: str) -> str:
 
 def _words(value: str, name: str) -> str:
     return (
-        Header(value, "us-ascii", header_name=name, maxlinelen=76).encode(linesep="\r\n")
+        Header(value, "us-ascii", header_name=name, maxlinelen=76).encode(splitchars=" ", linesep="\r\n")
         if _plain(value)
         else _encoded(value, name)
     )

@@ -1,0 +1,120 @@
+"""An address is validated and normalised once."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from core_support import address_of
+from digest_mailer.core.address import AddressError, address_hash, parse_address
+from digest_mailer.core.identity import is_control
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "canonical"),
+    [
+        ("reader@example.org", "reader@example.org", "reader@example.org"),
+        ("Reader@Example.ORG", "Reader@example.org", "reader@example.org"),
+        (" reader@example.org\t", "reader@example.org", "reader@example.org"),
+        ("o'neill+news@example.org", "o'neill+news@example.org", "o'neill+news@example.org"),
+        ("post@bücher.example", "post@xn--bcher-kva.example", "post@xn--bcher-kva.example"),
+        ("post@BÜCHER.example", "post@xn--bcher-kva.example", "post@xn--bcher-kva.example"),
+        ("a" * 64 + "@example.org", "a" * 64 + "@example.org", "a" * 64 + "@example.org"),
+        ("reader@mail.test", "reader@mail.test", "reader@mail.test"),
+    ],
+)
+def test_an_address_has_a_typed_and_a_canonical_form(text: str, typed: str, canonical: str) -> None:
+    address = parse_address(text)
+    assert (address.typed, address.canonical) == (typed, canonical)
+    assert str(address) == typed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "reader",
+        "@example.org",
+        "reader@",
+        "reader@example",
+        "reader@@example.org",
+        "reader@example..org",
+        ".reader@example.org",
+        "reader.@example.org",
+        "read er@example.org",
+        '"reader"@example.org',
+        "reader@[192.0.2.1]",
+        "Reader <reader@example.org>",
+        "reader@example.org, other@example.org",
+        "réader@example.org",
+        "reader@-example.org",
+        "a" * 65 + "@example.org",
+        "a@" + "x" * 64 + ".org",
+        "a@" + "abcdefg." * 40 + "org",
+        "reader@localhost",
+        "reader@example.org\r\nBcc: everybody@example.org",
+        "reader@example.org\n",
+        "\0reader@example.org",
+        "reader@exa\u202emple.org",
+        "reader@exa\u2028mple.org",
+    ],
+)
+def test_what_is_no_address_is_refused_with_a_sentence(text: str) -> None:
+    with pytest.raises(AddressError, match=r"\w+ \w+"):
+        parse_address(text)
+
+
+@given(st.text(max_size=60))
+@example("a" * 10_000)
+@example("@" * 1_000)
+def test_any_text_is_an_address_or_an_address_error(text: str) -> None:
+    try:
+        shown = parse_address(text).typed
+        assert shown.isascii()
+        assert " " not in shown
+    except AddressError as problem:
+        shown = str(problem)
+    assert not any(is_control(char) for char in shown), "both may be shown on a terminal"
+
+
+LOCALS = st.from_regex(r"[A-Za-z0-9+_'-]{1,20}", fullmatch=True)
+
+
+@given(LOCALS)
+def test_reading_an_address_again_changes_nothing(local: str) -> None:
+    address = parse_address(f"{local}@Example.org")
+    assert parse_address(address.typed) == address
+    assert parse_address(address.canonical).canonical == address.canonical
+
+
+@given(LOCALS)
+def test_spellings_of_one_mailbox_are_one_person(local: str) -> None:
+    assert parse_address(f"{local.upper()}@EXAMPLE.org").canonical == parse_address(f"{local}@example.org").canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "reserved"),
+    [
+        ("a@example.org", True),
+        ("a@mail.example.com", True),
+        ("a@example.net", True),
+        ("a@clinic.example", True),
+        ("a@clinic.test", True),
+        ("a@notexample.org", False),
+        ("a@example.org.ca", False),
+        ("a@test.ca", False),
+        ("a@example.ca", False),
+    ],
+)
+def test_reserved_domains_are_known(text: str, reserved: bool) -> None:
+    assert parse_address(text).is_reserved is reserved
+
+
+def test_the_domain_is_the_canonical_one() -> None:
+    assert parse_address("Reader@Mail.Bücher.example").domain == "mail.xn--bcher-kva.example"
+
+
+def test_the_hash_of_a_mailbox_depends_on_the_key_and_on_nothing_else() -> None:
+    one, same, other = address_of("Eve@example.org"), address_of("eve@EXAMPLE.org"), address_of("bob@example.org")
+    assert address_hash(one, b"key") == address_hash(same, b"key")
+    assert len({address_hash(one, b"key"), address_hash(one, b"other"), address_hash(other, b"key")}) == 3
+    assert len(address_hash(one, b"key")) == 16
