@@ -1,7 +1,8 @@
 """Addresses that outlive code. They stand in mails that nobody can recall, so they never change.
 
-`/issues/YYYY-MM/`, `/articles/KEY/`, `/topics/SLUG/`, with `/LANGUAGE` in front for every language but
-English (so that a publication may change its first language); `/u/TOKEN` to leave (GET shows, POST acts) and `/p/TOKEN` for preferences.
+`/issues/YYYY-MM/`, `/articles/KEY/`, `/topics/SLUG/`, with `/LANGUAGE` in front for every language but English,
+so that a publication may change its first language; `/u/TOKEN` to leave (GET shows, POST acts) and `/p/TOKEN`
+for preferences.
 `base` is the publication's base address without a trailing slash.
 """
 
