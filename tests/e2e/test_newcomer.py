@@ -112,7 +112,18 @@ def test_an_installed_wheel_needs_no_checkout(tmp_path: Path) -> None:
 
 
 def _wheel(folder: Path) -> Path:
-    build: list[str | Path] = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", folder, ROOT]
+    build: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "-q",
+        "-w",
+        folder,
+        ROOT,
+    ]
     subprocess.run(build, check=True, env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
     (wheel,) = folder.glob("digest_mailer-*.whl")
     return wheel

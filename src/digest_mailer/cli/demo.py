@@ -1,5 +1,6 @@
 """For newcomers: the main job from start to end, with sample people and an inbox on this machine."""
 
+import shutil
 import socket
 import sys
 import tempfile
@@ -50,7 +51,7 @@ def demo_command(session: Session, directory: Path | None, no_serve: bool) -> No
     app = build_app(folder)
     told = _tell(session, app, folder)
     address = f"http://127.0.0.1:{port}/inbox/"
-    again = f"digest-mailer -C {folder} serve --port {port}"
+    again = f"{_program()} -C {folder} serve --port {port}"
 
     def show(console: "Console") -> None:
         listing = table("step", "what happened")
@@ -96,6 +97,11 @@ def _tell(session: Session, app: "App", folder: Path) -> _Told:
     ]
     data = {"directory": str(folder), "issue": newest, "imported": imported.result.created, **ended_data(ended)}
     return _Told(steps, data, ended)
+
+
+def _program() -> str:
+    """How this command can be called again: by its name, or by where it is when that is not on the path."""
+    return "digest-mailer" if shutil.which("digest-mailer") else sys.argv[0]
 
 
 def _free_port() -> int:
