@@ -1,6 +1,7 @@
 """For readers and testers: serve, inbox."""
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -51,7 +52,8 @@ def run_site(app: "App", host: str, port: int, smtp_port: int | None = None) -> 
     site = build_site(app, inbox=_shows_inbox(app, host) or smtp_port is not None)
     # no access log: it would hold the tokens of readers
     settings = uvicorn.Config(site, host=host, port=port, access_log=False, log_level="warning")
-    asyncio.run(_serve(uvicorn.Server(settings), app, smtp_port))
+    with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
+        asyncio.run(_serve(uvicorn.Server(settings), app, smtp_port))
 
 
 async def _serve(server: "Server", app: "App", smtp_port: int | None) -> None:
