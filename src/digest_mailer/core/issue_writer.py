@@ -1,4 +1,7 @@
-"""An `Issue` becomes the text of an issue file. Parsing what this wrote gives an equal Issue."""
+"""An `Issue` becomes the text of an issue file. Parsing what this wrote gives an equal Issue.
+
+Fields that a send needs are written even when they are empty, so that the author sees where to fill them in.
+"""
 
 import re
 
@@ -59,8 +62,13 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
+_Dumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
+
+_NEEDED = ("subject", "preheader", "topics", "type")  # by a send: left to fill in where empty
+
+
 def _dump(fields: dict[str, object]) -> str:
-    kept = {name: value for name, value in fields.items() if value}
+    kept = {name: value or None for name, value in fields.items() if value or name in _NEEDED}
     if not kept:
         return ""
     return yaml.dump(kept, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=10_000)
