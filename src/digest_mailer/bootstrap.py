@@ -8,7 +8,7 @@ import os
 import random
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from digest_mailer import config, resources
 from digest_mailer.adapters import archive_probe, captures, subscriber_csv
 from digest_mailer.adapters.departures import DepartureJournal
 from digest_mailer.adapters.issue_files import IssueFiles
-from digest_mailer.adapters.keys import KeyFiles
+from digest_mailer.adapters.keys import KEYS_LOST, KeyFiles
 from digest_mailer.adapters.project_files import make_project
 from digest_mailer.adapters.store.approvals import ApprovalStore
 from digest_mailer.adapters.store.database import Database
@@ -30,6 +30,7 @@ from digest_mailer.adapters.transports.outbox import OutboxTransport
 from digest_mailer.adapters.transports.sandbox import SandboxServer, SandboxTransport
 from digest_mailer.adapters.transports.smtp import SmtpTransport
 from digest_mailer.adapters.transports.smtp_settings import parse_smtp_url
+from digest_mailer.core.audience import EVERYBODY
 from digest_mailer.core.delivery import HandOff, RetryPolicy
 from digest_mailer.core.errors import ConfigError
 from digest_mailer.core.publication import Publication
@@ -53,7 +54,7 @@ class App:
 
     root: Path
     settings: config.Settings
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)  # secrets may stand in it
     clock: Clock
 
     @property
@@ -112,9 +113,13 @@ class App:
 
     @cached_property
     def secrets(self) -> KeyFiles:
-        """The keys, made on first use."""
+        """The keys, made on first use. Raises ConfigError when they were lost: hashes by a new key would let
+        people be mailed twice, and let in who left."""
         files = KeyFiles(self.state / "keys")
-        files.make()
+        if missing := files.missing():
+            if self.people.count(EVERYBODY):
+                raise ConfigError(f"the key {missing[0]} is not there, but people are", KEYS_LOST)
+            files.make()
         return files
 
     @property
@@ -163,14 +168,15 @@ class App:
         """The way out: the named one, or the configured. Raises ConfigError for a URL that is none."""
         base = Path.cwd() if url else self.root  # a path counts from where it was written
         url = url or self.settings.delivery.transport
-        scheme, _, rest = url.partition(":")
+        scheme, colon, rest = url.partition(":")
         if scheme == "sandbox" and not rest:
             return SandboxTransport(self.maildir, self.settings.delivery.connections)
         if scheme == "outbox" and rest:
             return OutboxTransport((base / rest).resolve())
         if scheme == "smtp":
             return self._smtp(url)
-        raise ConfigError(f'"{url}" is no way out', "use sandbox:, outbox:DIR or smtp://user@host:port")
+        named = f"{scheme}:…" if colon and scheme.isalnum() else "the transport"  # a password may stand in the rest
+        raise ConfigError(f"{named} is no way out", "use sandbox:, outbox:DIR or smtp://user@host:port")
 
     def run(self, transport: Transport, on_progress: Callable[[HandOff], None]) -> Run:
         """A run of a mailing."""

@@ -10,13 +10,16 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -51,9 +54,32 @@ def _address(text: str) -> str:
 
 
 def _base_url(text: str) -> str:
-    url = text.strip().rstrip("/")
-    if not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+    url = _one_line(text).rstrip("/")
+    if not url.isascii() or any(char in url for char in ' <>"\\'):
+        raise ValueError("should be a web address in ASCII without spaces; write other letters as xn--… or %…")
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(parts.hostname or "")):
         raise ValueError("should begin with https:// (http:// only for this machine)")
+    if not parts.hostname or parts.port == 0:  # reading a port that is none raises ValueError
+        raise ValueError("should name a host, like https://digest.example.org")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if parts.netloc.lower() not in (host, f"{host}:{parts.port}") or parts.query or parts.fragment:
+        raise ValueError("should be host and path only: no account, no ? and no #")
+    return url
+
+
+def _is_this_machine(host: str) -> bool:
+    """Loopback by RFC 6890 and RFC 6761 section 6.3; a name that only looks like it is another machine's."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _transport(url: str) -> str:
+    """The transport itself reads the rest. No message quotes it: a password may stand anywhere in it."""
+    if "@" in url and ":" in url.partition("://")[2].rpartition("@")[0]:
+        raise ValueError("should hold no password; name a file with password_file")
     return _one_line(url)
 
 
@@ -68,6 +94,7 @@ def _zone(name: str) -> str:
 Line = Annotated[str, AfterValidator(_one_line), Field(min_length=1)]
 Paragraph = Annotated[str, AfterValidator(_paragraph)]
 Address = Annotated[str, AfterValidator(_address)]
+Tag = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]  # of a language
 
 
 class _Table(BaseModel):
@@ -86,7 +113,7 @@ class PublicationSettings(_Table):
     postal_address: Paragraph = ""  # `send` refuses when empty
     base_url: Annotated[str, AfterValidator(_base_url)]
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
-    languages: tuple[str, ...] = Field(default=("en",), min_length=1)
+    languages: tuple[Tag, ...] = Field(default=("en",), min_length=1)
     no_match: NoMatch = NoMatch.SKIP
 
 
@@ -105,7 +132,7 @@ class SenderSettings(_Table):
 class DeliverySettings(_Table):
     """[delivery]: the way out. `transport` is a URL; see docs/reference/configuration.md."""
 
-    transport: str = "sandbox:"
+    transport: Annotated[str, AfterValidator(_transport)] = "sandbox:"
     connections: int = Field(default=4, ge=1, le=100)
     password: SecretStr | None = None
     password_file: Path | None = None
@@ -141,14 +168,14 @@ def load_settings(path: Path, overrides: Mapping[str, Any], environment: Mapping
     _refuse_password(path)
     _refuse_unknown_variables(environment)
     try:
-        return _with_file(path)(**overrides)
+        return _read_from(path, environment)(**overrides)
     except ValidationError as problem:
         raise ConfigError(_explain(path, problem), "docs/reference/configuration.md explains every key") from problem
     except (SettingsError, ValueError, OSError) as problem:  # not TOML, not UTF-8, not JSON in a variable
         raise ConfigError(f"{path}: {problem}", "correct the file and run the command again") from problem
 
 
-def _with_file(path: Path) -> type[Settings]:
+def _read_from(path: Path, environment: Mapping[str, str]) -> type[Settings]:
     class FromFile(Settings):
         @classmethod
         def settings_customise_sources(
@@ -159,8 +186,10 @@ def _with_file(path: Path) -> type[Settings]:
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            del dotenv_settings, file_secret_settings
-            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+            del env_settings, dotenv_settings, file_secret_settings
+            variables = EnvSettingsSource(settings_cls)
+            variables.env_vars = {name.lower(): value for name, value in environment.items()}  # not the process's
+            return init_settings, variables, TomlConfigSettingsSource(settings_cls, toml_file=path)
 
     return FromFile
 
@@ -170,6 +199,8 @@ def _refuse_password(path: Path) -> None:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path} is not valid TOML: {problem}", "correct the file") from problem
+    except OSError as problem:
+        raise ConfigError(f"cannot read {path}: {problem.strerror}", "check who may read it") from problem
     delivery = document.get("delivery")
     if isinstance(delivery, dict) and "password" in delivery:
         raise ConfigError(
@@ -185,9 +216,11 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
         if isinstance(field.annotation, type) and issubclass(field.annotation, _Table)
         for key in field.annotation.model_fields
     ]
+    tables = tuple(f"{PREFIX}{table}".upper() for table in Settings.model_fields)
     for name in environment:
-        nested = name.upper().startswith(PREFIX) and "__" in name
-        if nested and name.upper() not in known and not name.upper().startswith(f"{PREFIX}THEME__"):
+        upper = name.upper()
+        ours = upper.startswith(tables) or (upper.startswith(PREFIX) and "__" in upper)  # one _ is a common slip
+        if ours and upper not in (*known, *tables) and not upper.startswith(f"{PREFIX}THEME__"):
             raise ConfigError(f"unknown setting {name} in the environment", did_you_mean(name, known))
 
 
@@ -278,7 +311,13 @@ def _read_secret(path: Path) -> str:
 
 def _from_keyring(user: str, host: str) -> str:
     try:
-        import keyring  # noqa: PLC0415 - an optional extra
+        import keyring
+        import keyring.errors
     except ImportError:
         return ""
-    return keyring.get_password("digest-mailer", f"{user}@{host}") or ""
+    try:
+        return keyring.get_password("digest-mailer", f"{user}@{host}") or ""
+    except keyring.errors.NoKeyringError:  # the library without a keyring behind it, as on a server
+        return ""
+    except keyring.errors.KeyringError as problem:
+        raise ConfigError(f"the keyring gives no password for {host}: {problem}", "unlock it") from problem

@@ -4,6 +4,7 @@ One line of JSON a departure, with the keyed hash of the address and the id, nev
 the person is told that they left.
 """
 
+import errno
 import json
 import os
 from datetime import datetime
@@ -25,8 +26,10 @@ class DepartureJournal:
         new = not self._path.exists()
         # one write of one line: appends of several processes do not mix (POSIX O_APPEND)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        line = (json.dumps(entry) + "\n").encode()
         try:
-            os.write(descriptor, (json.dumps(entry) + "\n").encode())
+            if os.write(descriptor, line) != len(line):
+                raise OSError(errno.ENOSPC, "the disk is full", str(self._path))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -1,26 +1,30 @@
 """The publication's files: issues, topics, research types, templates. Files in git are the truth.
 
-Only reads and writes bytes; what they mean is core's business. A write replaces the file in one step, so that
+Issues are read and written as bytes; what they mean is core's business. A write replaces the file in one step, so that
 a crash leaves the old one or the new one.
 """
 
 import os
 import re
+import shutil
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from digest_mailer.adapters.departures import sync_directory
 from digest_mailer.core.errors import ContentError, DigestError, NothingMatched
 from digest_mailer.core.identity import IssueId, TopicKey, is_key, parse_issue_id
 from digest_mailer.core.issue_file import Vocabulary
 from digest_mailer.core.research_type import ResearchType, ResearchTypes
 from digest_mailer.core.topic import MAX_TOPICS, Catalogue, Topic
 
-_TOPIC_KEYS = frozenset({"ordinal", "key", "name", "name_fr", "aliases", "retired"})
-_TYPE_KEYS = frozenset({"key", "name", "name_fr"})
-_PUBLISHED = re.compile(r"^published:.*$", re.MULTILINE)
+_TOPIC_SHAPE = {"ordinal": int, "key": str, "name": str, "name_fr": str, "aliases": list, "retired": bool}
+_TYPE_SHAPE = {"key": str, "name": str, "name_fr": str}
+_KINDS = {int: "a whole number", str: "text in quotation marks", list: "a list", bool: "true or false"}
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # with its end
+_PUBLISHED = re.compile(rb"""["']?published["']?\s*:""")
 _TEMPLATE_SUFFIXES = (".j2", ".css")
 
 
@@ -57,21 +61,22 @@ class IssueFiles:
 
     def write(self, path: Path, text: str) -> None:
         """Replace or make a file in one step."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f".{path.name}.new")
-        with new.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
+        _write(path, text.encode())
 
     def set_published(self, issue: IssueId, day: date) -> None:
-        """Write `published: DAY` into the front matter, leaving every other character as it is."""
-        text = self.read(issue).decode("utf-8-sig")
-        line = f"published: {day.isoformat()}"
-        front, fence, rest = text.partition("\n---")
-        front = _PUBLISHED.sub(line, front) if _PUBLISHED.search(front) else f"{front}\n{line}"
-        self.write(self.folder / f"{issue}.md", front + fence + rest)
+        """Write `published: DAY` into the front matter, leaving every other byte as it is."""
+        lines = _LINE.findall(self.read(issue))
+        fence = next((number for number, one in enumerate(lines) if number and one.rstrip() == b"---"), None)
+        if fence is None:
+            raise ContentError(f"the front matter of {self.path(issue)} is not closed", "end it with a line of ---")
+        old = next((number for number in range(1, fence) if _PUBLISHED.match(lines[number])), None)
+        like = lines[old or 0]
+        line = f"published: {day.isoformat()}".encode() + like[len(like.rstrip(b"\r\n")) :]
+        if old is None:
+            lines.insert(fence, line)
+        else:
+            lines[old] = line
+        _write(self.folder / f"{issue}.md", b"".join(lines))
 
     def vocabulary(self) -> Vocabulary:
         """Topics and research types. Raises ContentError for a catalogue that is wrong."""
@@ -96,12 +101,31 @@ class IssueFiles:
         path = self.folder / "research-types.toml"
         types = []
         for number, table in enumerate(_tables(path, "type"), 1):
-            _check_keys(path, f"type {number}", table, _TYPE_KEYS, ("key", "name"))
+            _check_table(path, f"type {number}", table, _TYPE_SHAPE, ("key", "name"))
             types.append(ResearchType(table["key"], table["name"], table.get("name_fr", "")))
+        _check_names(path, [(one.key, (one.key, one.name)) for one in types])
         return ResearchTypes(tuple(types))
 
     def _shown(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """The old file or the new one, whatever happens; with the rights that it had."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, new)
+        new.replace(path)
+        sync_directory(path.parent)
+    except OSError as problem:
+        new.unlink(missing_ok=True)
+        raise DigestError(f"cannot write {path}: {problem.strerror}", "check the folder and the disk") from problem
 
 
 def _is_named(stem: str) -> bool:
@@ -115,7 +139,7 @@ def _text(path: Path) -> str:
         raise ContentError(f"cannot read {path}: {problem}", "save it as UTF-8") from problem
 
 
-def _tables(path: Path, name: str) -> list[dict[str, Any]]:
+def _tables(path: Path, name: str) -> list[Any]:
     try:
         document = tomllib.loads(_text(path))
     except tomllib.TOMLDecodeError as problem:
@@ -126,38 +150,49 @@ def _tables(path: Path, name: str) -> list[dict[str, Any]]:
     return tables
 
 
-def _topic(path: Path, number: int, table: dict[str, Any]) -> Topic:
+def _topic(path: Path, number: int, table: Any) -> Topic:
     what = f"topic {number}"
-    _check_keys(path, what, table, _TOPIC_KEYS, ("ordinal", "key", "name"))
-    ordinal, key = table["ordinal"], table["key"]
-    if not isinstance(ordinal, int) or not 0 <= ordinal < MAX_TOPICS:
+    _check_table(path, what, table, _TOPIC_SHAPE, ("ordinal", "key", "name"))
+    if not 0 <= table["ordinal"] < MAX_TOPICS:
         raise ContentError(f"{path}: {what} needs an ordinal from 0 to {MAX_TOPICS - 1}", "the next free one")
-    if not is_key(str(key)):
-        raise ContentError(f"{path}: {what} has the malformed key {key!r}", "lower-case letters, digits, hyphens")
-    aliases = tuple(str(alias) for alias in table.get("aliases", ()))
-    name, french = str(table["name"]), str(table.get("name_fr", ""))
-    return Topic(ordinal, TopicKey(key), name, french, aliases, bool(table.get("retired", False)))
+    aliases = tuple(table.get("aliases", ()))
+    if not all(isinstance(alias, str) for alias in aliases):
+        raise ContentError(f"{path}: {what} has an alias that is no text", "put it in quotation marks")
+    french, retired = table.get("name_fr", ""), table.get("retired", False)
+    return Topic(table["ordinal"], TopicKey(table["key"]), table["name"], french, aliases, retired)
 
 
-def _check_keys(path: Path, what: str, table: dict[str, Any], known: frozenset[str], needed: tuple[str, ...]) -> None:
-    for key in table:
-        if key not in known:
-            raise ContentError(f"{path}: {what} has the unknown key {key!r}", f"keys are: {', '.join(sorted(known))}")
+def _check_table(path: Path, what: str, table: Any, shape: Mapping[str, type], needed: tuple[str, ...]) -> None:
+    if not isinstance(table, dict):
+        raise ContentError(f"{path}: {what} is no table", "compare the sample's")
+    for key, value in table.items():
+        if key not in shape:
+            raise ContentError(f"{path}: {what} has the unknown key {key!r}", f"keys are: {', '.join(sorted(shape))}")
+        if type(value) is not shape[key]:
+            raise ContentError(f"{path}: {key} of {what} should be {_KINDS[shape[key]]}", "compare the sample's")
     for key in needed:
-        if key not in table:
+        if not table.get(key, "") and table.get(key) != 0:
             raise ContentError(f"{path}: {what} has no {key}", "every topic and type needs one, for good")
+    if not is_key(table["key"]):
+        raise ContentError(
+            f"{path}: {what} has the malformed key {table['key']!r}", "lower-case letters, digits, hyphens"
+        )
 
 
 def _check_unique(path: Path, topics: Sequence[Topic]) -> None:
-    ordinals: dict[int, Topic] = {}
-    names: dict[str, Topic] = {}
+    ordinals: set[int] = set()
     for topic in topics:
         if topic.ordinal in ordinals:
             raise ContentError(f"{path}: ordinal {topic.ordinal} stands twice", "ordinals are never reused")
-        ordinals[topic.ordinal] = topic
-        for name in {topic.key, topic.name.casefold(), *(alias.casefold() for alias in topic.aliases)}:
-            if name in names:
-                raise ContentError(
-                    f'{path}: "{name}" names both {names[name].key} and {topic.key}', "a name means one topic"
-                )
-            names[name] = topic
+        ordinals.add(topic.ordinal)
+    _check_names(path, [(topic.key, (topic.key, topic.name, topic.name_fr, *topic.aliases)) for topic in topics])
+
+
+def _check_names(path: Path, named: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Names are found without regard to case and to the number of spaces, so they may not differ in these only."""
+    owners: dict[str, str] = {}
+    for key, names in named:
+        for name in {" ".join(name.split()).casefold() for name in names if name}:
+            if name in owners:
+                raise ContentError(f'{path}: "{name}" names both {owners[name]} and {key}', "a name means one topic")
+            owners[name] = key

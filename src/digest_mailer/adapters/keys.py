@@ -13,6 +13,9 @@ import re
 import secrets
 from pathlib import Path
 
+from filelock import FileLock
+
+from digest_mailer.adapters.departures import sync_directory
 from digest_mailer.core.errors import ConfigError
 from digest_mailer.core.message import Keys
 from digest_mailer.core.token import TokenKeys
@@ -27,12 +30,20 @@ class KeyFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def missing(self) -> list[str]:
+        """The files that should be there and are not."""
+        names = ["address", "message-id", *([] if self._tokens() else ["token-1"])]
+        return [str(self._path(name)) for name in names if not self._path(name).exists()]
+
     def make(self) -> None:
         """Make what is missing."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("address", "message-id", "token-1"):
-            if name != "token-1" or not self._tokens():
-                self._make(name)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with FileLock(self._folder / "make.lock", mode=0o600):  # whoever comes second finds whole keys
+                for path in self.missing():
+                    _make(Path(path))
+        except OSError as problem:
+            raise ConfigError(f"cannot make keys in {self._folder}: {problem.strerror}", "check the disk") from problem
 
     @property
     def address(self) -> bytes:
@@ -44,7 +55,7 @@ class KeyFiles:
         """The keys of messages and links."""
         numbers = self._tokens()
         if not numbers:
-            raise ConfigError(f"there is no token key in {self._folder}", _LOST)
+            raise ConfigError(f"there is no token key in {self._folder}", KEYS_LOST)
         tokens = {number: self._read(f"token-{number}") for number in numbers}
         return Keys(TokenKeys(max(numbers), tokens), self._read("message-id"))
 
@@ -52,25 +63,30 @@ class KeyFiles:
         found = (_TOKEN.fullmatch(path.name) for path in self._folder.glob("token-*.key"))
         return sorted(int(match[1]) for match in found if match)
 
-    def _make(self, name: str) -> None:
-        try:
-            descriptor = os.open(self._folder / f"{name}.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.key"
 
     def _read(self, name: str) -> bytes:
-        path = self._folder / f"{name}.key"
+        path = self._path(name)
         try:
             key = bytes.fromhex(path.read_text(encoding="ascii").strip())
         except (OSError, ValueError) as problem:
-            raise ConfigError(f"cannot read the key {path}", _LOST) from problem
+            raise ConfigError(f"cannot read the key {path}", KEYS_LOST) from problem
         if len(key) != _BYTES:
-            raise ConfigError(f"the key {path} is not {_BYTES} bytes", _LOST)
+            raise ConfigError(f"the key {path} is not {_BYTES} bytes", KEYS_LOST)
         return key
 
 
-_LOST = "put it back from a backup; a new one would not fit the mails already sent"
+def _make(path: Path) -> None:
+    """A new key under its name, whole and durable, for the owner's eyes only."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)  # of a process that was killed
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(_BYTES) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    sync_directory(path.parent)
+
+
+KEYS_LOST = "put it back from a backup; a new one would not fit the mails already sent"

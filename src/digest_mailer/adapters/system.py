@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from digest_mailer.core.errors import Locked
+from digest_mailer.core.errors import ConfigError, Locked
 from digest_mailer.core.identity import SubscriberId
 
 
@@ -25,13 +25,15 @@ class SystemClock:
 
 @contextmanager
 def sending_lock(path: Path) -> Iterator[None]:
-    """Hold the lock of sending. Raises Locked when another process has it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Hold the lock of sending. Raises Locked when another process has it, ConfigError when it cannot be made."""
     lock = FileLock(path)
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as problem:
         raise Locked("another process is sending", "wait for it, or see: digest-mailer status") from problem
+    except OSError as problem:
+        raise ConfigError(f"cannot make the lock {path}: {problem.strerror}", "check the folder's rights") from problem
     try:
         yield
     finally:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from digest_mailer.core.audience import EVERYBODY, Segment
 from digest_mailer.core.edition import Edition, Slot, decode_edition
 from digest_mailer.core.errors import InterlockError
 from digest_mailer.core.identity import IssueId
-from digest_mailer.core.mailing import Approval
+from digest_mailer.core.mailing import Approval, Mailing
 from digest_mailer.core.publication import Publication
 from digest_mailer.core.urls import issues_url
 from digest_mailer.ports import Approvals, Probe, Subscribers, Transport
@@ -27,11 +28,21 @@ class Interlocks:
 
     def check(self, plan: SendPlan, transport: Transport) -> Approval:
         """Every check but the count. Answers the approval that the send is made from."""
+        if not self.publication.postal_address:
+            raise InterlockError(
+                "the postal address is missing",
+                "set [publication] postal_address in digest.toml, then approve",
+            )
         approval = self._approved(plan)
         self._complete(plan, approval)
         if transport.live:
-            self._live(plan)
+            self._live(plan.segment)
         return approval
+
+    def check_resume(self, mailing: Mailing, transport: Transport) -> None:
+        """What was frozen for one way out goes on by another, live one only where a new send might."""
+        if transport.live and transport.url != mailing.transport:
+            self._live(EVERYBODY)
 
     def _approved(self, plan: SendPlan) -> Approval:
         issue = plan.issue.id
@@ -52,16 +63,12 @@ class Interlocks:
         return approval
 
     def _complete(self, plan: SendPlan, approval: Approval) -> None:
-        if not self.publication.postal_address:
-            raise InterlockError(
-                "the postal address is missing", "set [publication] postal_address in digest.toml, and approve again"
-            )
         for key in plan.readers:
             edition = decode_edition(self.approvals.artefact(approval.editions[key]))
             if not _can_leave(edition):
                 raise InterlockError(f"edition {key} has no unsubscribe link", "put it back into the template")
 
-    def _live(self, plan: SendPlan) -> None:
+    def _live(self, segment: Segment) -> None:
         sender = self.publication.sender
         if not sender.base_url.startswith("https://"):
             raise InterlockError("base_url is not https", "one-click unsubscribe needs https (RFC 8058)")
@@ -70,7 +77,7 @@ class Interlocks:
             raise InterlockError(
                 f"{', '.join(reserved)} is at a domain reserved for examples", "set your own in digest.toml"
             )
-        samples = self.people.count_reserved(plan.segment)
+        samples = self.people.count_reserved(segment)
         if samples:
             raise InterlockError(
                 f"{samples} people have addresses at domains reserved for examples (RFC 2606)",

@@ -16,7 +16,7 @@ from digest_mailer.core.issue import Issue
 from digest_mailer.core.mailing import Approval, Mailing, Progress
 from digest_mailer.core.publication import Publication
 from digest_mailer.core.topic import Catalogue, TopicWords, union
-from digest_mailer.ports import Clock, Ledger, Subscribers, Transport
+from digest_mailer.ports import Agree, Clock, Ledger, Subscribers, Transport
 from digest_mailer.services.interlocks import Interlocks, check_count
 from digest_mailer.services.library import Library
 from digest_mailer.services.planning import SendPlan, make_plan
@@ -53,6 +53,8 @@ class Launcher:
         """Find out what there is to do, and refuse what must not be done. Changes nothing."""
         mailing = self.ledger.mailing(issue_id)
         progress = self.ledger.progress(issue_id)
+        if mailing and progress.waiting:
+            self.interlocks.check_resume(mailing, transport)
         if progress.waiting > progress[HandOff.DEFERRED]:
             return Launch(issue_id, None, None, progress.waiting)
         plan = self.plan(self._issue(issue_id), segment)
@@ -78,13 +80,22 @@ class Launcher:
             check_count(confirmed, launch.plan.people)
         issue, source, now = launch.plan.issue, self.library.source, self.clock.now()
         publish(source, issue, now, self.publication.timezone)
-        return self._freeze(launch.plan, launch.approval, transport, now)
 
-    def _freeze(self, plan: SendPlan, approval: Approval, transport: Transport, now: datetime) -> int:
+        def agree(people: int) -> None:
+            """The list may have changed between the plan and now."""
+            if confirmed is not None:
+                check_count(confirmed, people)
+
+        added = self._freeze(launch.plan, launch.approval, transport, now, agree)
+        if not added and not launch.waiting:
+            raise NothingMatched(f"nobody is left who would get {issue.id}", "they all left a moment ago")
+        return added
+
+    def _freeze(self, plan: SendPlan, approval: Approval, transport: Transport, now: datetime, agree: Agree) -> int:
         catalogue = self.library.vocabulary.catalogue
         assign = _Assignment(plan.issue, catalogue, approval, self.publication)
         topics = union(article_topics(plan.issue, catalogue))
-        return self.ledger.freeze(approval, plan.segment, topics, assign, transport.url, now)
+        return self.ledger.freeze(approval, plan.segment, topics, assign, transport.url, now, agree)
 
     def _issue(self, issue_id: IssueId) -> Issue:
         examined = self.library.examine(issue_id)

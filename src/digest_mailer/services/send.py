@@ -8,9 +8,9 @@ stored editions are what is sent.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -40,6 +40,17 @@ BATCH = 50  # rows claimed at a time
 GRACE = timedelta(seconds=30)  # for what is in flight when asked to stop
 _FIRST_REST = timedelta(seconds=10)  # after trouble with the transport, doubled each time
 _LONGEST_REST = timedelta(minutes=5)
+
+
+class _Withdrawn(Exception):  # noqa: N818 - not a fault
+    """The row in hand may not be sent any more: its person left while the server was being told of it."""
+
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, but no longer than this."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 class Ending(StrEnum):
@@ -74,6 +85,7 @@ class Run:
     policy: RetryPolicy
     jitter: Callable[[], float]
     on_progress: Callable[[HandOff], None] = lambda _: None
+    rest: Callable[[asyncio.Event, float], Awaitable[None]] = _until  # waits for the event or so many seconds
 
     _mailing: Mailing = field(init=False)
     _store: ThreadPoolExecutor = field(init=False, repr=False)
@@ -88,17 +100,20 @@ class Run:
     async def send(self, issue: IssueId, owner: str, wait: timedelta) -> Ended:
         """Send on until everybody is served, or the next try is due later than `wait` from now."""
         self._stopping = asyncio.Event()
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="store") as self._store:
+        threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        with self.ledger.session(), threads as self._store:
             self._mailing = await self._do(self.ledger.take_over, issue, self.transport.url, owner, self.clock.now())
             return await self._rounds(self.clock.now() + wait)
 
-    def stop(self) -> None:
-        """First call: no new message, what is in flight gets 30 seconds. Second: drop it; it is unknown."""
+    def stop(self) -> bool:
+        """First call: no new message, what is in flight gets 30 seconds. Second: drop it; it is unknown. Whether it
+        is the first."""
         if self._stopping.is_set():
             self._drop()
-            return
+            return False
         self._stopping.set()
         asyncio.get_running_loop().call_later(GRACE.total_seconds(), self._drop)
+        return True
 
     def _drop(self) -> None:
         if self._working:
@@ -112,7 +127,7 @@ class Run:
             before = self._accepted
             await self._round()
             progress = await self._do(self.ledger.progress, self._mailing.issue)
-            if self._stopping.is_set():
+            if self._stopping.is_set() and progress.open:
                 return await self._ended(Ending.STOPPED, Status.PAUSED)
             if not progress.waiting:
                 complete = Status.COMPLETE if not progress.open else Status.SENDING
@@ -128,7 +143,7 @@ class Run:
                 due = later or now
                 if due > deadline:
                     return await self._ended(Ending.WAITING, Status.SENDING)
-            await self._rest(due - now)
+            await self.rest(self._stopping, max((due - now).total_seconds(), 0))
 
     async def _ended(self, ending: Ending, status: Status) -> Ended:
         await self._do(self.ledger.set_status, self._mailing.id, self._mailing.fence, status)
@@ -136,19 +151,15 @@ class Run:
         due = await self._do(self.ledger.next_due, self._mailing.issue)
         return Ended(ending, progress, self._accepted, due, self._trouble)
 
-    async def _rest(self, time: timedelta) -> None:
-        try:
-            async with asyncio.timeout(max(time.total_seconds(), 0)):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
-
     async def _round(self) -> None:
-        """Hand over everybody who is due. Ends early on trouble, on `stop`, and when dropped."""
+        """Hand over everybody who is due. Ends early on trouble, on `stop`, when somebody in hand left, and when
+        dropped."""
         self._trouble = ""
         self._working = asyncio.create_task(self._hand_over())
         try:
             await self._working
+        except _Withdrawn:
+            return  # the transport let go of everything; the next round takes it up
         except asyncio.CancelledError:
             if not self._stopping.is_set():
                 raise
@@ -160,8 +171,11 @@ class Run:
     async def _hand_over(self) -> None:
         async with aclosing(self._messages()) as messages:
             outcomes = self.transport.deliver(messages, self._begin_attempt)
-            async for row, outcome in outcomes:
-                await self._settle(row, outcome)
+            try:
+                async for row, outcome in outcomes:
+                    await self._settle(row, outcome)
+            finally:
+                await _close(outcomes)  # before rows are given back: nothing may still be on its way
 
     # -- one message
 
@@ -187,7 +201,8 @@ class Run:
     async def _begin_attempt(self, row: RowId) -> None:
         digest = self._in_hand[row][1]
         fence, now = self._mailing.fence, self.clock.now()
-        await self._do(self.ledger.begin_attempt, row, fence, digest, self.transport.url, now)
+        if not await self._do(self.ledger.begin_attempt, row, fence, digest, self.transport.url, now):
+            raise _Withdrawn
 
     async def _settle(self, row: RowId, outcome: Outcome) -> None:
         claim, _ = self._in_hand.pop(row)
@@ -201,10 +216,11 @@ class Run:
                 state, due = HandOff.DEFERRED, at
             case GiveUp(final):
                 state = final
-            case Hold():
-                state = HandOff.UNKNOWN
+            case Hold():  # rest: who loses one answer may lose them all, and every one is held
+                state, self._trouble = HandOff.UNKNOWN, outcome.reply or "no answer"
             case PutBack(stop):
-                state, self._trouble, self._hopeless = HandOff.PLANNED, outcome.reply or "no answer", stop
+                state, self._trouble = HandOff.PLANNED, outcome.reply or "no answer"
+                self._hopeless = self._hopeless or stop
             case _:
                 assert_never(step)
         fence, url = self._mailing.fence, self.transport.url
@@ -220,3 +236,8 @@ class Run:
     async def _do(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Call a port of the store on its one thread."""
         return await asyncio.get_running_loop().run_in_executor(self._store, lambda: call(*args, **kwargs))
+
+
+async def _close(outcomes: AsyncIterator[tuple[RowId, Outcome]]) -> None:
+    if isinstance(outcomes, AsyncGenerator):
+        await outcomes.aclose()

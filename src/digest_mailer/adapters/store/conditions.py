@@ -1,6 +1,6 @@
 """A segment as SQL. Means the same as `core.audience.matches`; a property test compares the two."""
 
-from sqlalchemy import Column, and_, false, func, or_, true
+from sqlalchemy import Column, and_, exists, false, func, or_, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from digest_mailer.adapters.store.tables import person, subscriber
@@ -22,8 +22,14 @@ def in_segment(segment: Segment) -> ColumnElement[bool]:
     if segment.languages:
         conditions.append(subscriber.c.language.in_(segment.languages))
     for name, value in segment.attributes.items():
-        conditions.append(func.json_extract(person.c.attributes, f'$."{name}"') == value)
+        conditions.append(_has_attribute(name, value))
     return and_(true(), *conditions)
+
+
+def _has_attribute(name: str, value: str) -> ColumnElement[bool]:
+    """Compared as values: in a JSON path, a quotation mark in the name would be grammar."""
+    pairs = func.json_each(person.c.attributes).table_valued("key", "value")
+    return exists().select_from(pairs).where(pairs.c.key == name, pairs.c.value == value)
 
 
 def _shares(words: TopicWords) -> ColumnElement[bool]:

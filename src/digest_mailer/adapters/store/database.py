@@ -6,15 +6,17 @@ newer version of the program is refused with the command that helps.
 """
 
 import secrets
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Connection, create_engine, event, insert, select, text, update
+from filelock import FileLock
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select, text, update
 from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from digest_mailer.adapters.store.tables import meta
 from digest_mailer.core.errors import ConfigError, TemporaryProblem
@@ -28,11 +30,22 @@ _INCARNATION = "incarnation"
 class Database:
     """One SQLite file. Each `read` and `write` is a transaction on a connection of its own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
         self.path = path
-        self._engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
-        event.listen(self._engine, "connect", _set_up)
-        event.listen(self._engine, "begin", _begin)
+        self._busy_seconds = busy_seconds
+        self._engine = self._make_engine(poolclass=NullPool)
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """For many small transactions: one connection stays open between them. When the last one closes, SQLite
+        moves its whole log into the file, which takes longer than the transaction did."""
+        usual = self._engine
+        self._engine = self._make_engine(poolclass=QueuePool, pool_size=1, max_overflow=-1)
+        try:
+            yield
+        finally:
+            self._engine.dispose()
+            self._engine = usual
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -55,10 +68,7 @@ class Database:
         if not self.path.exists():
             return None
         with self.read() as connection:
-            found = connection.execute(text("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")).first()
-            if not found:
-                return None
-            return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
+            return _revision(connection)
 
     def require_current(self) -> None:
         """Raise ConfigError unless the database is at this program's step; make it when there is none."""
@@ -81,10 +91,11 @@ class Database:
         before = self.revision()
         if before == REVISION:
             return before, REVISION
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_file()
         config = Config()
         config.set_main_option("script_location", "digest_mailer.adapters.store:migrations")
         with self.write() as connection:
+            before = _revision(connection)  # another process may have been faster
             config.attributes["connection"] = connection
             command.upgrade(config, REVISION)
             if before is None:
@@ -92,8 +103,32 @@ class Database:
                 connection.execute(insert(meta).values(key=_SEQUENCE, value="0"))
         return before, REVISION
 
+    def _make_engine(self, **pool: Any) -> Engine:
+        url = URL.create("sqlite", database=str(self.path))  # not a text: a path may hold a question mark
+        engine = create_engine(url, connect_args={"timeout": self._busy_seconds}, **pool)
+        event.listen(engine, "connect", _set_up)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _make_file(self) -> None:
+        """An empty file in WAL mode, for its owner's eyes: SQLite gives its companions the same rights. The mode is
+        set before others see the file, because SQLite does not wait for whoever uses it to change it."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with FileLock(self.path.with_suffix(".lock"), mode=0o600):
+                if not self.path.exists():
+                    new = self.path.with_suffix(".new")
+                    new.unlink(missing_ok=True)  # of a process that was killed
+                    new.touch(mode=0o600)
+                    with closing(sqlite3.connect(new)) as connection:
+                        connection.execute("PRAGMA journal_mode=WAL")
+                    new.replace(self.path)
+        except OSError as problem:
+            raise ConfigError(f"cannot make the database {self.path}: {problem.strerror}", _DISK) from problem
+
 
 _UPGRADE = "bring it up to date with: digest-mailer db upgrade"
+_DISK = "check the disk and its permissions"
 
 
 def sqlite(connection: Connection) -> SqliteConnection:
@@ -113,11 +148,20 @@ def next_sequence(connection: Connection) -> int:
     return value
 
 
+def _revision(connection: Connection) -> str | None:
+    found = connection.execute(text("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")).first()
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if found else None
+
+
 def _set_up(connection: SqliteConnection, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where _begin says
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+    except sqlite3.Error:
+        connection.close()  # the pool does not know it yet
+        raise
 
 
 def _begin(connection: Connection) -> None:
@@ -132,9 +176,7 @@ def _explained(path: Path) -> Iterator[None]:
         reason = str(problem.orig)
         if "locked" in reason:
             raise TemporaryProblem(f"the database {path} is busy", "try again in a minute") from problem
-        raise ConfigError(
-            f"cannot use the database {path}: {reason}", "check the disk and its permissions"
-        ) from problem
+        raise ConfigError(f"cannot use the database {path}: {reason}", _DISK) from problem
     except DatabaseError as problem:
         if "not a database" in str(problem.orig) or "malformed" in str(problem.orig):
             raise ConfigError(

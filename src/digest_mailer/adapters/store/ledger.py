@@ -8,7 +8,8 @@ what it left `attempting` may have, and is unknown.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Any
 
@@ -34,11 +35,9 @@ from digest_mailer.core.identity import IssueId, Language, RowId, SubscriberId
 from digest_mailer.core.mailing import Approval, Claim, Mailing, Progress, Status
 from digest_mailer.core.message import Recipient
 from digest_mailer.core.topic import TopicWords, ordinals_of, words_of
+from digest_mailer.ports import Agree, Assign, anybody
 
 _PAGE = 2000
-
-# The hash of the edition for a reader of these topics, all-topics flag and language; None for no mail.
-Assign = Callable[[TopicWords, bool, Language], str | None]
 
 
 class LedgerStore:
@@ -46,6 +45,10 @@ class LedgerStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def session(self) -> AbstractContextManager[None]:
+        """While a run lasts: makes its many small steps quicker."""
+        return self._database.kept_open()
 
     # -- mailings
 
@@ -55,7 +58,14 @@ class LedgerStore:
             return _mailing(connection, issue)
 
     def freeze(
-        self, approval: Approval, segment: Segment, topics: TopicWords, assign: Assign, transport: str, now: datetime
+        self,
+        approval: Approval,
+        segment: Segment,
+        topics: TopicWords,
+        assign: Assign,
+        transport: str,
+        now: datetime,
+        agree: Agree = anybody,
     ) -> int:
         """Write a wave: a row for everybody in the segment who may get the issue, has an edition, and has no row
         yet. Makes the mailing when it is the first. All of it or nothing. Answers the number of people added."""
@@ -73,6 +83,7 @@ class LedgerStore:
                 common = {"mailing_id": found.id, "wave_id": wave_id, "issue": approval.issue, "changed_at": now}
                 connection.execute(insert(delivery), [row | common for row in rows])
                 people += len(rows)
+            agree(people)
             if not people:
                 connection.rollback()
                 return 0
@@ -155,12 +166,15 @@ class LedgerStore:
             query = select(delivery.c.state).where(delivery.c.id == row, delivery.c.fence == fence)
             return connection.execute(query).scalar() == HandOff.CLAIMED
 
-    def begin_attempt(self, row: RowId, fence: int, digest: bytes, transport: str, now: datetime) -> None:
-        """Note durably that the row's message may be on the wire from here on, and its digest."""
+    def begin_attempt(self, row: RowId, fence: int, digest: bytes, transport: str, now: datetime) -> bool:
+        """Note durably that the row's message may be on the wire from here on, and its digest. False when the
+        person has left since the claim, or another sender has taken over: then it must not leave."""
         with self._database.write() as connection:
             driver = sqlite(connection)
-            driver.execute(_BEGIN_ROW, (digest, stamp(now), row, fence))
+            if not driver.execute(_BEGIN_ROW, (digest, stamp(now), row, fence)).rowcount:
+                return False
             driver.execute(_BEGIN_ATTEMPT, (stamp(now), transport, row))
+            return True
 
     def record(
         self,
@@ -209,7 +223,7 @@ _DROP = "UPDATE delivery SET state = 'suppressed', due_at = NULL, changed_at = ?
 _CLAIM = "UPDATE delivery SET state = 'claimed', fence = ?, changed_at = ? WHERE id = ?"
 _BEGIN_ROW = """
 UPDATE delivery SET state = 'attempting', attempts = attempts + 1, message_digest = ?, changed_at = ?
-WHERE id = ? AND fence = ?
+WHERE id = ? AND fence = ? AND state = 'claimed'
 """
 _BEGIN_ATTEMPT = """
 INSERT INTO attempt (delivery_id, number, started_at, transport)

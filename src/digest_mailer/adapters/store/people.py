@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, case, exists, func, insert, null, or_, select, update
+from sqlalchemy import Connection, Row, Select, case, exists, func, insert, null, or_, select, update
 
 from digest_mailer.adapters.store.conditions import TOPIC_COLUMNS, in_segment
 from digest_mailer.adapters.store.database import Database, next_sequence
@@ -53,12 +53,14 @@ class PeopleStore:
             return {State(state): count for state, count in connection.execute(query)}
 
     def count_reserved(self, segment: Segment) -> int:
-        """How many active people of a segment have an address at a reserved domain (RFC 2606)."""
+        """How many people of a segment who get mail, or will when their pause ends, have an address at a
+        reserved domain (RFC 2606)."""
         domains = [person.c.canonical.like(f"%.{top}") for top in RESERVED_TOP]
+        domains += [person.c.canonical.like(f"%@{top}") for top in RESERVED_TOP]
         for name in RESERVED_SECOND:
             domains += [person.c.canonical.like(f"%@{name}"), person.c.canonical.like(f"%.{name}")]
         query = select(func.count()).select_from(subscriber.join(person))
-        query = query.where(in_segment(segment), subscriber.c.state == State.ACTIVE, or_(*domains))
+        query = query.where(in_segment(segment), subscriber.c.state.in_((State.ACTIVE, State.PAUSED)), or_(*domains))
         with self._database.read() as connection:
             return connection.execute(query).scalar_one()
 
@@ -121,11 +123,7 @@ class PeopleStore:
                     reason=reason,
                 )
             )
-            connection.execute(
-                update(delivery)
-                .where(delivery.c.subscriber_id == subscriber_id, delivery.c.state.in_(_STILL_TO_SEND))
-                .values(state=HandOff.SUPPRESSED, due_at=None, changed_at=now, detail="unsubscribed")
-            )
+            drop_open_rows(connection, subscriber_id, "unsubscribed", now)
             return True
 
     def history(self, subscriber_id: SubscriberId) -> Sequence[tuple[datetime, str, str, str]]:
@@ -139,6 +137,15 @@ class PeopleStore:
         with self._database.read() as connection:
             row = connection.execute(query).first()
             return _subscriber(row) if row else None
+
+
+def drop_open_rows(connection: Connection, subscriber_id: SubscriberId, why: str, now: datetime) -> None:
+    """Nothing more is sent to this person; call it in the transaction that makes it so."""
+    connection.execute(
+        update(delivery)
+        .where(delivery.c.subscriber_id == subscriber_id, delivery.c.state.in_(_STILL_TO_SEND))
+        .values(state=HandOff.SUPPRESSED, due_at=None, changed_at=now, detail=why)
+    )
 
 
 def _people() -> Select[Any]:

@@ -6,16 +6,17 @@ brings back who has left or is suppressed, and doing it twice changes nothing th
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from digest_mailer.adapters.store.database import Database, next_sequence
+from digest_mailer.adapters.store.people import drop_open_rows
 from digest_mailer.adapters.store.tables import consent, import_run, person, subscriber, suppression, transition
 from digest_mailer.core.address import address_hash
-from digest_mailer.core.audience import Candidate, ImportResult, State, has_left, more_restricted
+from digest_mailer.core.audience import Candidate, ImportResult, State, eligible, has_left, more_restricted
 from digest_mailer.core.identity import SubscriberId
 
 _BATCH = 500
@@ -109,7 +110,7 @@ class _Merge:
         state = more_restricted(State(row.state), candidate.state)
         values: dict[str, Any] = _topic_values(candidate) | {"state": state, "language": candidate.language}
         if state is State.PAUSED and state is candidate.state:
-            values["paused_until"] = max(filter(None, (row.paused_until, candidate.paused_until)), default=None)
+            values["paused_until"] = _longer_pause(row, candidate)
         elif state is not State.PAUSED:
             values["paused_until"] = None
         own = {"typed": candidate.address.typed, "name": candidate.name, "attributes": _attributes(candidate)}
@@ -125,6 +126,9 @@ class _Merge:
         if state != row.state:
             moved = self._transition(SubscriberId(row.id), row.state, state, "imported")
             self.connection.execute(insert(transition).values(**moved))
+        why_not = eligible(state, values.get("paused_until"), suppressed=False, today=self.now.date())
+        if why_not and state is candidate.state:
+            drop_open_rows(self.connection, SubscriberId(row.id), why_not, self.now)
 
     def _add_consent(self, subscriber_id: SubscriberId, candidate: Candidate) -> bool:
         """Keep the file's consent beside the earlier ones; False when it is there already."""
@@ -168,6 +172,13 @@ class _Merge:
             "to_state": after,
             "reason": reason,
         }
+
+
+def _longer_pause(row: Row[Any], candidate: Candidate) -> date | None:
+    """The later end of two pauses; one without an end is the longest."""
+    ends = [candidate.paused_until, row.paused_until] if row.state == State.PAUSED else [candidate.paused_until]
+    known = [end for end in ends if end]
+    return max(known) if len(known) == len(ends) else None
 
 
 def _topic_values(candidate: Candidate) -> dict[str, Any]:

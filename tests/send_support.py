@@ -1,0 +1,124 @@
+"""A run of a mailing with everything but the database made up: the way out, the clock, the waiting."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from core_support import JULY, TOKEN_KEYS
+from digest_mailer.adapters.transports.workers import run_workers
+from digest_mailer.core.delivery import Accepted, Deferred, HandOff, Outcome, Refused, RetryPolicy, Scope, Unknown
+from digest_mailer.core.identity import RowId
+from digest_mailer.core.message import Keys, Message
+from digest_mailer.services.send import Ended, Run
+from publication_support import FixedClock
+from store_support import WAY, Store
+
+KEYS = Keys(TOKEN_KEYS, b"the key of message ids, tests")
+TAKEN = Accepted("250 taken")
+BUSY = Deferred(Scope.RECIPIENT, "4.2.2 mailbox full", 452, "4.2.2")
+NOBODY = Refused(Scope.RECIPIENT, "5.1.1 no such user", 550, "5.1.1")
+SILENCE = Unknown("at end of content: silence")
+DOWN = Deferred(Scope.TRANSPORT, "connection refused")
+CLOSED = Refused(Scope.ACCOUNT, "5.7.8 wrong password", 535)
+
+
+def keep_one_issue(root: Path) -> None:
+    """Remove the months that a test does not send: reading them all takes most of its time."""
+    for path in (root / "newsletters").glob("20*.md"):
+        if path.stem != JULY:
+            path.unlink()
+
+
+class Dropped(Exception):  # noqa: N818 - a surprise that a test has planned
+    """A defect of a transport."""
+
+
+Step = Callable[[], Awaitable[None]]
+
+
+@dataclass
+class Way:
+    """A way out that does as scripted. `ends` says what an attempt ends in by address and number of the attempt;
+    `before` and `after` are awaited around the note that content may leave now."""
+
+    ends: Callable[[str, int], Outcome | Exception] = lambda _address, _number: TAKEN
+    connections: int = 1
+    before: Callable[[str], Awaitable[None]] | None = None
+    after: Callable[[str], Awaitable[None]] | None = None
+    url: str = WAY
+    live: bool = False
+    tries: Counter[str] = field(default_factory=Counter)
+    contents: list[tuple[str, bytes]] = field(default_factory=list)  # what has left, in order
+    taken: Counter[str] = field(default_factory=Counter)
+    open: int = 0
+
+    def deliver(
+        self, messages: AsyncIterator[tuple[RowId, Message]], on_attempt: Callable[[RowId], Awaitable[None]]
+    ) -> AsyncGenerator[tuple[RowId, Outcome]]:
+        """See `ports.Transport.deliver`."""
+        self.open += self.connections
+        return run_workers([_Connection(self, on_attempt) for _ in range(self.connections)], messages)
+
+
+@dataclass
+class _Connection:
+    way: Way
+    on_attempt: Callable[[RowId], Awaitable[None]]
+    dropped: bool = False
+
+    async def attempt(self, row: RowId, message: Message) -> Outcome:
+        way, address = self.way, message.envelope.recipient
+        way.tries[address] += 1
+        end = way.ends(address, way.tries[address])
+        if isinstance(end, Deferred | Refused) and end.scope in (Scope.TRANSPORT, Scope.ACCOUNT):
+            return end  # it never came to any content
+        if way.before:
+            await way.before(address)
+        await self.on_attempt(row)
+        way.contents.append((address, message.content))
+        if way.after:
+            await way.after(address)
+        if isinstance(end, Exception):
+            raise end
+        way.taken[address] += isinstance(end, Accepted)
+        return end
+
+    async def finish(self) -> None:
+        """Nothing to say."""
+
+    async def drop(self) -> None:
+        if not self.dropped:
+            self.dropped = True
+            self.way.open -= 1
+
+
+@dataclass
+class Sending:
+    """A run and what it leaves behind. Nobody waits: the clock goes on instead."""
+
+    store: Store
+    way: Way
+    clock: FixedClock = field(default_factory=FixedClock)
+    rests: list[float] = field(default_factory=list)
+    told: Counter[HandOff] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        ledger, approvals = self.store.ledger, self.store.approvals
+        self.run = Run(ledger, approvals, self.way, KEYS, self.clock, RetryPolicy(), lambda: 0.5, self.tell, self.rest)
+
+    def tell(self, state: HandOff) -> None:
+        self.told[state] += 1
+
+    async def rest(self, _stopping: asyncio.Event, seconds: float) -> None:
+        self.rests.append(seconds)
+        self.clock.advance(timedelta(seconds=seconds))
+
+    async def send(self, wait: timedelta = timedelta(minutes=15)) -> Ended:
+        """To the end of the run; nothing of the transport may be left."""
+        try:
+            return await self.run.send(JULY, "tests", wait)
+        finally:
+            assert self.way.open == 0

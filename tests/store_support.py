@@ -1,0 +1,138 @@
+"""A small store in a file of its own: people by number, one approved edition, a mailing to all of them.
+
+The database is migrated once and copied, so that making one takes milliseconds.
+"""
+
+import atexit
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from core_support import JULY, address_of, edition_of
+from digest_mailer.adapters.store.approvals import ApprovalStore
+from digest_mailer.adapters.store.database import Database
+from digest_mailer.adapters.store.ledger import LedgerStore
+from digest_mailer.adapters.store.people import PeopleStore
+from digest_mailer.adapters.store.roster import RosterStore
+from digest_mailer.adapters.store.segments import SegmentStore
+from digest_mailer.adapters.system import new_subscriber_id
+from digest_mailer.core.address import address_hash
+from digest_mailer.core.audience import EVERYBODY, Candidate, Consent, ImportResult, Segment, Subscriber
+from digest_mailer.core.edition import EditionKey, edition_hash, encode_edition
+from digest_mailer.core.identity import ENGLISH, IssueId, Language
+from digest_mailer.core.mailing import Approval, Mailing
+from digest_mailer.core.topic import MAX_TOPICS, TopicWords, words_of
+from digest_mailer.ports import Assign
+
+NOW = datetime(2024, 1, 31, 12, tzinfo=UTC)
+KEY = b"the key of address hashes, tests"
+BOOTH = Consent("conference booth", date(2022, 5, 20))
+ALL_WORDS = words_of(range(MAX_TOPICS))
+BODY = encode_edition(edition_of())
+HASH = edition_hash(BODY)
+WAY = "smtp://127.0.0.1:25?tls=none"
+
+
+@dataclass
+class Store:
+    """Every store on one database."""
+
+    database: Database
+
+    def __post_init__(self) -> None:
+        self.people = PeopleStore(self.database)
+        self.roster = RosterStore(self.database, KEY, new_subscriber_id)
+        self.segments = SegmentStore(self.database)
+        self.approvals = ApprovalStore(self.database)
+        self.ledger = LedgerStore(self.database)
+
+    def load(self, *candidates: Candidate, apply: bool = True, now: datetime = NOW) -> ImportResult:
+        """Import them."""
+        return self.roster.load(candidates, now, "people.csv", "digest", apply=apply)
+
+    def person(self, address: str) -> Subscriber:
+        """The person with this address."""
+        found = self.people.find(address_of(address))
+        assert found is not None
+        return found
+
+    def suppress(self, address: str) -> None:
+        """Put an address on the suppression list."""
+        digest = address_hash(address_of(address), KEY)
+        self.sql("INSERT INTO suppression VALUES (?, 'complaint', '2024-01-01T00:00:00.000000Z')", digest)
+
+    def approve(self, issue: IssueId = JULY) -> Approval:
+        """Approve the one edition there is."""
+        return self.approvals.add(issue, "source", {EditionKey(ENGLISH, (1, 2)): BODY}, "tests", "", NOW)
+
+    def freeze(
+        self, issue: IssueId = JULY, segment: Segment = EVERYBODY, assign: Assign | None = None, now: datetime = NOW
+    ) -> int:
+        """Write a wave of the issue, to everybody unless `assign` says otherwise."""
+        approval = self.approvals.latest(issue) or self.approve(issue)
+        return self.ledger.freeze(approval, segment, ALL_WORDS, assign or same_for_all, WAY, now)
+
+    def begin(self, people: int, issue: IssueId = JULY) -> Mailing:
+        """A mailing to so many new people, with its first sender."""
+        self.load(*(candidate(f"reader{number}@example.org") for number in range(people)))
+        assert self.freeze(issue) == people
+        return self.ledger.take_over(issue, WAY, "first", NOW)
+
+    def states(self, issue: IssueId = JULY) -> dict[str, str]:
+        """The hand-off of everybody in a mailing, by address."""
+        found = self.sql(
+            "SELECT p.canonical, d.state FROM delivery d LEFT JOIN person p USING (subscriber_id) WHERE issue = ?",
+            issue,
+        )
+        return dict(found)
+
+    def sql(self, statement: str, *values: Any) -> list[Any]:
+        """Any statement, on a connection of its own."""
+        with closing(sqlite3.connect(self.database.path)) as connection, connection:
+            return connection.execute(statement, values).fetchall()
+
+    def dump(self) -> list[str]:
+        """Everything in the database."""
+        with closing(sqlite3.connect(self.database.path)) as connection:
+            return [*connection.iterdump()]
+
+
+def same_for_all(_topics: TopicWords, _all_topics: bool, _language: Language) -> str | None:
+    """Everybody gets the one edition."""
+    return HASH
+
+
+def make_store(folder: Path) -> Store:
+    """A new store."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(dir=folder)) / "digest.db"
+    shutil.copy(_pattern(), path)
+    return Store(Database(path))
+
+
+@cache
+def _pattern() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="digest-mailer-store-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    Database(folder / "digest.db").upgrade()
+    return folder / "digest.db"
+
+
+def candidate(address: str, topics: Iterable[int] = (), **changes: Any) -> Candidate:
+    """A row of an import: a reader of everything unless it says which topics."""
+    chosen = tuple(topics)
+    parts: dict[str, Any] = {
+        "row": 2,
+        "address": address_of(address),
+        "consent": BOOTH,
+        "topics": words_of(chosen),
+        "all_topics": not chosen,
+    }
+    return Candidate(**parts | changes)
