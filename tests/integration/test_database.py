@@ -201,6 +201,13 @@ def test_processes_that_start_together_make_one_database(tmp_path: Path) -> None
         assert connection.execute("SELECT count(*) FROM meta").fetchone() == (2,)
 
 
+def test_a_database_is_in_wal_mode_before_anybody_else_can_see_it(tmp_path: Path) -> None:
+    """SQLite does not wait for others to change the mode: processes that start together would trip over it."""
+    database = Database(tmp_path / "digest.db")
+    database._make_file()
+    assert database.path.read_bytes()[18:20] == b"\2\2"  # write and read version, sqlite.org/fileformat2.html
+
+
 def test_who_finds_another_process_has_just_upgraded_is_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ import pytest
 from core_support import JULY
 from digest_mailer.adapters.archive_probe import probe
 from digest_mailer.bootstrap import App, build_app
-from digest_mailer.core.audience import EVERYBODY, Candidate, Segment, State
+from digest_mailer.core.audience import EVERYBODY, Candidate, Exclusion, Segment, State
 from digest_mailer.core.delivery import HandOff
 from digest_mailer.core.edition import Slot, article_topics, decode_edition, encode_edition, select
 from digest_mailer.core.errors import ExitCode, InterlockError, NothingMatched
@@ -495,20 +495,39 @@ def test_what_was_begun_live_goes_on_live_without_asking_again(tmp_path: Path) -
     assert launcher_with(app, "status 503").prepare(JULY, EVERYBODY, LIVE).waiting == 2
 
 
-def test_sending_publishes_before_anybody_is_in_the_ledger(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sending_publishes_before_the_first_mail_can_leave(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     file = app.root / "newsletters" / f"{JULY}.md"
     edit(file, "published: 2023-07-01\n", "")
     monkeypatch.setattr(app.clock, "instant", app.clock.now().replace(day=1, hour=3))
     launcher = app.launcher(app.library)
     launch = launcher.prepare(JULY, EVERYBODY, TRIAL)
-    frozen: list[bool] = []
-    freeze = app.ledger.freeze
+    with pytest.raises(InterlockError):
+        launcher.start(launch, TRIAL, launch.people * 2)
+    assert "published:" not in file.read_text("utf-8")
+    assert app.ledger.mailing(JULY) is None
+    assert launcher.start(launch, TRIAL, None) == launch.people
+    assert "published: 2023-12-31\n" in file.read_text("utf-8")  # the day in Toronto
 
-    def look(*args: Any) -> int:
-        frozen.append("published: 2023-12-31\n" in file.read_text("utf-8"))  # the day in Toronto
-        return freeze(*args)
 
-    monkeypatch.setattr(app.ledger, "freeze", look)
-    assert isinstance(app.clock, FixedClock)
-    launcher.start(launch, TRIAL, None)
-    assert frozen == [True]
+def test_what_cannot_be_published_is_not_frozen(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit(app.root / "newsletters" / f"{JULY}.md", "published: 2023-07-01\n", "")
+    launcher = app.launcher(app.library)
+    launch = launcher.prepare(JULY, EVERYBODY, TRIAL)
+
+    def full(*_args: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(launcher.library.source, "set_published", full)
+    with pytest.raises(OSError, match="No space"):
+        launcher.start(launch, TRIAL, None)
+    assert app.ledger.mailing(JULY) is None
+
+
+def test_having_dropped_the_last_topic_never_means_everything(app: App) -> None:
+    settings = app.root / "digest.toml"
+    edit(settings, 'no_match = "skip"', 'no_match = "all"')
+    again = build_app(app.root, clock=app.clock)
+    plan = again.launcher(again.library).plan(again.library.load(JULY), EVERYBODY)
+    assert Exclusion.NO_TOPIC not in plan.excluded
+    nothing = [p for p in again.people.listing(EVERYBODY, [State.ACTIVE]) if not p.all_topics and not any(p.topics)]
+    assert plan.excluded[Exclusion.FOLLOWS_NOTHING] == len(nothing) > 0

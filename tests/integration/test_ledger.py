@@ -352,14 +352,22 @@ def test_an_attempt_that_is_under_way_is_seen_from_outside(store: Store) -> None
 
 
 @pytest.mark.parametrize("begun", [True, False])
-def test_what_was_put_back_is_planned_as_if_never_tried(store: Store, begun: bool) -> None:
+def test_what_was_put_back_is_planned_again_and_counted(store: Store, begun: bool) -> None:
     mailing = store.begin(1)
     (claim,) = store.ledger.claim(mailing, 1, NOW)
     (attempt if begun else end)(store, mailing, claim, DOWN, HandOff.PLANNED)
-    assert store.sql("SELECT state, attempts FROM delivery") == [("planned", 0)]
+    assert store.sql("SELECT state, attempts FROM delivery") == [("planned", 1)]
     assert store.sql("SELECT outcome, reply FROM attempt") == [("deferred", "connection lost")]
     (claim,) = store.ledger.claim(mailing, 1, NOW)
-    assert claim.attempts == 0
+    assert claim.attempts == 1
+
+
+def test_what_was_put_back_comes_behind_the_others(store: Store) -> None:
+    mailing = store.begin(3)
+    first, second, third = store.ledger.claim(mailing, 3, NOW)
+    store.ledger.record(first.row, mailing.fence, DOWN, WAY, HandOff.PLANNED, NOW, NOW)
+    store.ledger.release(mailing, NOW)
+    assert [claim.row for claim in store.ledger.claim(mailing, 3, NOW)] == [second.row, third.row, first.row]
 
 
 def test_who_is_deferred_is_due_at_their_time_and_not_before(store: Store) -> None:

@@ -477,6 +477,7 @@ def test_groups_are_the_people_counted_by_what_decides(
                 paused_until=person.paused_until if person.state is State.PAUSED else None,
                 suppressed=person.address.canonical in out,
                 already=person.address.canonical in frozen,
+                follows=person.all_topics or person.topics != NO_TOPICS,
                 topics=intersect(person.topics, topics),
                 all_topics=person.all_topics,
                 language=person.language,

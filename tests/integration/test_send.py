@@ -169,7 +169,15 @@ def test_a_server_that_is_down_ends_the_run_with_nothing_sent(store: Store) -> N
     assert not sending.way.contents
     assert sending.rests == []
     assert status(store) is Status.PAUSED
-    assert store.sql("SELECT DISTINCT attempts FROM delivery") == [(0,)]
+
+
+def test_a_message_that_breaks_every_connection_keeps_nobody_waiting(store: Store) -> None:
+    addresses = fill(store, 60)
+    sending = Sending(store, Way(lambda address, _n: DOWN if address == "reader3@example.org" else TAKEN))
+    ended = run(sending.send(timedelta(minutes=10)))
+    assert sending.way.taken == Counter(set(addresses) - {"reader3@example.org"})
+    assert ended.progress[HandOff.ACCEPTED] == 59
+    assert store.states()["reader3@example.org"] == "deferred"
 
 
 def test_a_server_that_goes_away_in_the_middle_is_waited_for(store: Store) -> None:

@@ -41,6 +41,7 @@ class Exclusion(StrEnum):
     ERASED = "erased"
     SUPPRESSED = "suppressed"  # the address is on the suppression list
     NO_TOPIC = "no matching topic"
+    FOLLOWS_NOTHING = "follows no topic"  # having dropped one's last topic never means everything
 
 
 _EXCLUDED_BY_STATE: Mapping[State, Exclusion] = {
@@ -126,6 +127,7 @@ class AudienceGroup:
     paused_until: date | None
     suppressed: bool
     already: bool  # the issue's ledger has them
+    follows: bool  # any topic at all, of this issue or not
     topics: TopicWords  # those of the issue
     all_topics: bool
     language: Language

@@ -115,7 +115,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """The transport is at fault, not the message: it is planned again as if never tried, and sending rests.
+    """The transport is at fault, not the message: it is planned again, behind the others, and sending rests.
     With `stop` the run ends: resting will not help."""
 
     stop: bool
@@ -123,6 +123,7 @@ class PutBack:
 
 Step = Done | Retry | GiveUp | Hold | PutBack
 
+_PATIENCE = 3  # times that the way may fail under one message before the message is suspected, and waits
 _MINUTE = timedelta(minutes=1)
 _DEFAULT_DELAYS = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, 60 * _MINUTE, 240 * _MINUTE, 720 * _MINUTE, 1440 * _MINUTE)
 
@@ -147,8 +148,10 @@ class RetryPolicy:
                 return Hold()
             case Refused(scope=Scope.TRANSPORT | Scope.ACCOUNT):
                 return PutBack(stop=True)
-            case Deferred(scope=Scope.TRANSPORT | Scope.ACCOUNT):
+            case Deferred(scope=Scope.TRANSPORT | Scope.ACCOUNT) if attempt <= _PATIENCE:
                 return PutBack(stop=False)
+            case Deferred(scope=Scope.TRANSPORT | Scope.ACCOUNT):
+                return self._retry(attempt - _PATIENCE, started, now, jitter)
             case Refused():
                 return GiveUp(HandOff.REFUSED)
             case Deferred():

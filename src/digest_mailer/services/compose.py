@@ -65,7 +65,7 @@ class Composer:
     def _wanted(self, issue: Issue, people: Subscribers) -> tuple[EditionKey, ...]:
         catalogue = self.library.vocabulary.catalogue
         groups = people.groups(issue.id, union(article_topics(issue, catalogue)), EVERYBODY)
-        readers = [Group(group.topics, group.all_topics, group.language, group.people) for group in groups]
+        readers = [Group(g.topics, g.all_topics, g.language, g.people) for g in groups if g.follows]
         publication = self.publication
         return tuple(plan(issue, catalogue, readers, publication.languages, publication.no_match).readers)
 

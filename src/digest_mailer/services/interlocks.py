@@ -72,11 +72,10 @@ class Interlocks:
         sender = self.publication.sender
         if not sender.base_url.startswith("https://"):
             raise InterlockError("base_url is not https", "one-click unsubscribe needs https (RFC 8058)")
-        reserved = [str(a) for a in (sender.address, sender.reply_to, self.publication.contact) if a.is_reserved]
+        own = {str(a): a.is_reserved for a in (sender.address, sender.reply_to, self.publication.contact)}
+        reserved = ", ".join(address for address, is_reserved in own.items() if is_reserved)
         if reserved:
-            raise InterlockError(
-                f"{', '.join(reserved)} is at a domain reserved for examples", "set your own in digest.toml"
-            )
+            raise InterlockError(f"{reserved} is at a domain reserved for examples", "set your own in digest.toml")
         samples = self.people.count_reserved(segment)
         if samples:
             raise InterlockError(

@@ -57,9 +57,14 @@ class Launcher:
             self.interlocks.check_resume(mailing, transport)
         if progress.waiting > progress[HandOff.DEFERRED]:
             return Launch(issue_id, None, None, progress.waiting)
-        plan = self.plan(self._issue(issue_id), segment)
-        if plan.people:
-            return Launch(issue_id, plan, self.interlocks.check(plan, transport), progress.waiting)
+        try:
+            plan = self.plan(self._issue(issue_id), segment)
+            if plan.people:
+                return Launch(issue_id, plan, self.interlocks.check(plan, transport), progress.waiting)
+        except InterlockError:
+            if progress.waiting:  # what blocks a new wave never blocks people of a started one
+                return Launch(issue_id, None, None, progress.waiting)
+            raise
         if progress.waiting:
             return Launch(issue_id, None, None, progress.waiting)
         raise _nobody(plan, mailing, progress)
@@ -79,12 +84,13 @@ class Launcher:
         if confirmed is not None:
             check_count(confirmed, launch.plan.people)
         issue, source, now = launch.plan.issue, self.library.source, self.clock.now()
-        publish(source, issue, now, self.publication.timezone)
 
         def agree(people: int) -> None:
-            """The list may have changed between the plan and now."""
+            """The list may have changed between the plan and now. The last step before the audience stands."""
             if confirmed is not None:
                 check_count(confirmed, people)
+            if people:
+                publish(source, issue, now, self.publication.timezone)
 
         added = self._freeze(launch.plan, launch.approval, transport, now, agree)
         if not added and not launch.waiting:

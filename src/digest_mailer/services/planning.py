@@ -67,6 +67,8 @@ def _sort(groups: Sequence[AudienceGroup], today: date) -> tuple[list[AudienceGr
     already = 0
     for group in groups:
         why_not = eligible(group.state, group.paused_until, suppressed=group.suppressed, today=today)
+        if not why_not and not group.follows:
+            why_not = Exclusion.FOLLOWS_NOTHING
         if group.already:
             already += group.people
         elif why_not:

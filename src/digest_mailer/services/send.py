@@ -8,7 +8,7 @@ stored editions are what is sent.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -169,13 +169,13 @@ class Run:
             await self._do(self.ledger.release, self._mailing, self.clock.now())
 
     async def _hand_over(self) -> None:
-        async with aclosing(self._messages()) as messages:
-            outcomes = self.transport.deliver(messages, self._begin_attempt)
-            try:
-                async for row, outcome in outcomes:
-                    await self._settle(row, outcome)
-            finally:
-                await _close(outcomes)  # before rows are given back: nothing may still be on its way
+        async with (
+            aclosing(self._messages()) as messages,
+            # closed before rows are given back: nothing may still be on its way
+            aclosing(self.transport.deliver(messages, self._begin_attempt)) as outcomes,
+        ):
+            async for row, outcome in outcomes:
+                await self._settle(row, outcome)
 
     # -- one message
 
@@ -219,7 +219,7 @@ class Run:
             case Hold():  # rest: who loses one answer may lose them all, and every one is held
                 state, self._trouble = HandOff.UNKNOWN, outcome.reply or "no answer"
             case PutBack(stop):
-                state, self._trouble = HandOff.PLANNED, outcome.reply or "no answer"
+                state, due, self._trouble = HandOff.PLANNED, now, outcome.reply or "no answer"
                 self._hopeless = self._hopeless or stop
             case _:
                 assert_never(step)
@@ -236,8 +236,3 @@ class Run:
     async def _do(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Call a port of the store on its one thread."""
         return await asyncio.get_running_loop().run_in_executor(self._store, lambda: call(*args, **kwargs))
-
-
-async def _close(outcomes: AsyncIterator[tuple[RowId, Outcome]]) -> None:
-    if isinstance(outcomes, AsyncGenerator):
-        await outcomes.aclose()

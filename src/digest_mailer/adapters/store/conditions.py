@@ -26,6 +26,11 @@ def in_segment(segment: Segment) -> ColumnElement[bool]:
     return and_(true(), *conditions)
 
 
+def follows_any() -> ColumnElement[bool]:
+    """The condition that a subscriber follows any topic at all."""
+    return or_(subscriber.c.all_topics, *(column != 0 for column in TOPIC_COLUMNS))
+
+
 def _has_attribute(name: str, value: str) -> ColumnElement[bool]:
     """Compared as values: in a JSON path, a quotation mark in the name would be grammar."""
     pairs = func.json_each(person.c.attributes).table_valued("key", "value")

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, case, exists, func, insert, null, or_, select, update
 
-from digest_mailer.adapters.store.conditions import TOPIC_COLUMNS, in_segment
+from digest_mailer.adapters.store.conditions import TOPIC_COLUMNS, follows_any, in_segment
 from digest_mailer.adapters.store.database import Database, next_sequence
 from digest_mailer.adapters.store.tables import consent, delivery, person, subscriber, suppression, transition
 from digest_mailer.core.address import RESERVED_SECOND, RESERVED_TOP, EmailAddress
@@ -71,28 +71,22 @@ class PeopleStore:
         paused = case((subscriber.c.state == State.PAUSED, subscriber.c.paused_until), else_=null())
         suppressed = exists().where(suppression.c.address_hash == person.c.address_hash)
         already = exists().where(delivery.c.issue == issue, delivery.c.address_hash == person.c.address_hash)
-        columns = (subscriber.c.state, paused, suppressed, already, subscriber.c.all_topics, subscriber.c.language)
-        labelled = [column.label(f"c{n}") for n, column in enumerate((*columns, *masked))]
-        query = (
-            select(*labelled, func.count())
-            .select_from(subscriber.join(person))
-            .where(in_segment(segment))
-            .group_by(*labelled)
+        keys = [
+            subscriber.c.state.label("state"),
+            paused.label("paused_until"),
+            suppressed.label("suppressed"),
+            already.label("already"),
+            follows_any().label("follows"),
+            subscriber.c.all_topics.label("all_topics"),
+            subscriber.c.language.label("language"),
+            *(column.label(f"t{number}") for number, column in enumerate(masked)),
+        ]
+        people = func.count().label("people")
+        query: Select[Any] = (
+            select(*keys, people).select_from(subscriber.join(person)).where(in_segment(segment)).group_by(*keys)
         )
         with self._database.read() as connection:
-            return [
-                AudienceGroup(
-                    State(row[0]),
-                    row[1],
-                    bool(row[2]),
-                    bool(row[3]),
-                    tuple(row[6:10]),
-                    bool(row[4]),
-                    Language(row[5]),
-                    row[10],
-                )
-                for row in connection.execute(query)
-            ]
+            return [_group(row) for row in connection.execute(query)]
 
     def leave(self, subscriber_id: SubscriberId, reason: str, now: datetime, issue: IssueId | None) -> bool:
         """Unsubscribe the person; False when there is none or they had left already.
@@ -155,6 +149,20 @@ def _people() -> Select[Any]:
     ).scalar_subquery()
     return select(subscriber, person, consent.c.source, consent.c.given_on).select_from(
         subscriber.join(person).outerjoin(consent, consent.c.id == newest)
+    )
+
+
+def _group(row: Row[Any]) -> AudienceGroup:
+    return AudienceGroup(
+        state=State(row.state),
+        paused_until=row.paused_until,
+        suppressed=bool(row.suppressed),
+        already=bool(row.already),
+        follows=bool(row.follows),
+        topics=(row.t0, row.t1, row.t2, row.t3),
+        all_topics=bool(row.all_topics),
+        language=Language(row.language),
+        people=row.people,
     )
 
 
