@@ -30,7 +30,7 @@ from digest_mailer.services.launch import Launch, Launcher
 from digest_mailer.services.send import Ended
 from message_support import run
 from publication_support import FixedClock, make_publication
-from send_support import DOWN, SILENCE, TAKEN, Way, keep_one_issue
+from send_support import BUSY, DOWN, SILENCE, TAKEN, Way, keep_one_issue
 from store_support import candidate
 
 OVER = date(2024, 1, 1)  # the end of a pause
@@ -470,6 +470,15 @@ def test_new_people_get_a_wave_of_their_own(app: App) -> None:
     ended = deliver(app, second)
     assert dict(second.taken) == {"new@clinic.ca": 1}
     assert ended.progress[HandOff.ACCEPTED] == people + 1
+
+
+def test_a_changed_issue_holds_new_people_back_but_not_the_deferred(app: App) -> None:
+    ends = iter([BUSY])
+    deliver(app, Way(lambda _address, _number: next(ends, TAKEN)))
+    load(app, candidate("new@clinic.ca"))
+    edit_text(app.root)
+    launch = prepare(app)
+    assert (launch.plan, launch.waiting) == (None, 1)
 
 
 def test_new_people_on_a_changed_issue_need_a_new_approval(app: App) -> None:
