@@ -159,7 +159,13 @@ def deliver(session: Session, app: "App", issue: Any, transport: "Transport", wa
     total = app.ledger.progress(issue).waiting
     with bar:
         task = bar.add_task(f"sending {issue}", total=total)
-        run = app.run(transport, lambda _state: bar.advance(task))
+
+        def settled(state: HandOff) -> None:
+            bar.advance(task)
+            if session.verbose:
+                session.say(f"one more is {state}")
+
+        run = app.run(transport, settled)
         return _loop(_until_done(session, run, issue, wait))
 
 
