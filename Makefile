@@ -25,7 +25,7 @@ check: $(VENV)/tests
 # The property tests at high counts; the seed that it prints repeats a run: make soak SEED=1
 soak: $(VENV)/tests
 	@echo "seed $(SEED)"
-	$(BIN)/python -m pytest tests/unit tests/integration -m "not slow" --hypothesis-profile=soak --hypothesis-seed=$(SEED) -p randomly -p "no:cacheprovider"
+	$(BIN)/python -m pytest tests/unit tests/integration -m hypothesis --hypothesis-profile=soak --hypothesis-seed=$(SEED) -p no:randomly -p no:cacheprovider
 
 $(VENV)/runs: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'

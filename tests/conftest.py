@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("soak", settings.get_profile("default"), max_examples=5000)
+settings.register_profile("soak", settings.get_profile("default"), max_examples=1000)
 settings.load_profile("default")  # --hypothesis-profile takes its place later
 
 _SKIPPED_FOR: set[str] = set()
