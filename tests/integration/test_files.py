@@ -295,7 +295,7 @@ def test_who_makes_keys_together_gets_the_same(tmp_path: Path) -> None:
 
 
 def test_a_process_that_died_making_keys_is_no_obstacle(tmp_path: Path) -> None:
-    (tmp_path / "address.new").write_text("half a key", "ascii")
+    (tmp_path / ".address.key.new").write_text("half a key", "ascii")
     keys = KeyFiles(tmp_path)
     keys.make()
     assert len(keys.address) == 32
@@ -311,7 +311,7 @@ def test_a_key_is_on_disk_before_it_is_used(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(os, "fsync", note)
     KeyFiles(tmp_path / "keys").make()
-    assert synced == ["address.new", "keys", "message-id.new", "keys", "token-1.new", "keys"]
+    assert synced == [".address.key.new", "keys", ".message-id.key.new", "keys", ".token-1.key.new", "keys"]
 
 
 def test_the_newest_token_key_signs_and_all_verify(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from digest_mailer.adapters.durable import sync_directory
 from digest_mailer.core.identity import SubscriberId
 
 
@@ -35,12 +36,3 @@ class DepartureJournal:
             os.close(descriptor)
         if new:
             sync_directory(self._path.parent)
-
-
-def sync_directory(path: Path) -> None:
-    """Make a new name in a directory durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,16 +4,14 @@ Issues are read and written as bytes; what they mean is core's business. A write
 a crash leaves the old one or the new one.
 """
 
-import os
 import re
-import shutil
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from digest_mailer.adapters.departures import sync_directory
+from digest_mailer.adapters.durable import write_file
 from digest_mailer.core.errors import ContentError, DigestError, NothingMatched
 from digest_mailer.core.identity import IssueId, TopicKey, is_key, parse_issue_id
 from digest_mailer.core.issue_file import Vocabulary
@@ -112,19 +110,10 @@ class IssueFiles:
 
 def _write(path: Path, data: bytes) -> None:
     """The old file or the new one, whatever happens; with the rights that it had."""
-    new = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, new)
-        new.replace(path)
-        sync_directory(path.parent)
+        write_file(path, data)
     except OSError as problem:
-        new.unlink(missing_ok=True)
         raise DigestError(f"cannot write {path}: {problem.strerror}", "check the folder and the disk") from problem
 
 

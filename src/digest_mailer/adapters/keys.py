@@ -8,14 +8,13 @@ Losing `address` would let people be mailed twice, losing `token-N` would break 
 back them up with the database.
 """
 
-import os
 import re
 import secrets
 from pathlib import Path
 
 from filelock import FileLock
 
-from digest_mailer.adapters.departures import sync_directory
+from digest_mailer.adapters.durable import write_file
 from digest_mailer.core.errors import ConfigError
 from digest_mailer.core.message import Keys
 from digest_mailer.core.token import TokenKeys
@@ -41,7 +40,7 @@ class KeyFiles:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with FileLock(self._folder / "make.lock", mode=0o600):  # whoever comes second finds whole keys
                 for path in self.missing():
-                    _make(Path(path))
+                    write_file(Path(path), f"{secrets.token_hex(_BYTES)}\n".encode(), 0o600)
         except OSError as problem:
             raise ConfigError(f"cannot make keys in {self._folder}: {problem.strerror}", "check the disk") from problem
 
@@ -75,18 +74,6 @@ class KeyFiles:
         if len(key) != _BYTES:
             raise ConfigError(f"the key {path} is not {_BYTES} bytes", KEYS_LOST)
         return key
-
-
-def _make(path: Path) -> None:
-    """A new key under its name, whole and durable, for the owner's eyes only."""
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)  # of a process that was killed
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(_BYTES) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync_directory(path.parent)
 
 
 KEYS_LOST = "put it back from a backup; a new one would not fit the mails already sent"

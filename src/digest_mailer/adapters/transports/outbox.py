@@ -5,11 +5,11 @@ overwrites itself. It appears whole or not at all: written under a temporary nam
 renamed. The content is octet for octet what SMTP would carry; the envelope is not kept. Nothing is live.
 """
 
-import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from urllib.parse import quote
 
+from digest_mailer.adapters.durable import write_file
 from digest_mailer.core.delivery import Accepted, Deferred, Outcome, Scope
 from digest_mailer.core.identity import RowId
 from digest_mailer.core.message import Message
@@ -43,8 +43,8 @@ class OutboxTransport:
         name = file_name(message.message_id)
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            _write(self._directory / name, message.content)
-            _sync_directory(self._directory)
+            # readable by its owner: it holds links that unsubscribe
+            write_file(self._directory / name, message.content, 0o600)
         except OSError as problem:
             return Deferred(Scope.TRANSPORT, f"cannot write into {self._directory}: {problem.strerror or problem}")
         return Accepted(f"written as {name}")
@@ -53,29 +53,3 @@ class OutboxTransport:
 def file_name(message_id: str) -> str:
     """The file of a message: the left part of its id (RFC 5322 section 3.6.4), safe on every file system."""
     return f"{quote(message_id.strip('<>').partition('@')[0], safe='')}.eml"
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All of the content under its name, readable by its owner: it holds links that unsubscribe."""
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make the new name last (not known on Windows)."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
