@@ -458,6 +458,15 @@ def test_a_segment_in_sql_is_the_segment_of_core(drawn: list[People], wanted: li
             assert [*store.people.listing(one, states)] == [person for person in inside if person.state in states]
 
 
+def test_an_attribute_is_asked_by_name_and_value(store: Store) -> None:
+    store.load(candidate("ann@clinic.ca", attributes={'a "b"': "x"}), candidate("bob@clinic.ca", attributes={"c": "x"}))
+    wanted = [("ann@clinic.ca", {'a "b"': "x"}), ("bob@clinic.ca", {"c": "x"})]
+    for address, attribute in wanted:
+        found = store.people.listing(Segment("one", attributes=attribute))
+        assert [str(person.address) for person in found] == [address]
+    assert store.people.count(Segment("none", attributes={'a "b"': "x", "c": "x"})) == {}
+
+
 @FEW
 @given(st.lists(people, min_size=1, max_size=8), topic_sets, segments_of_one, st.integers(0, 3))
 def test_groups_are_the_people_counted_by_what_decides(

@@ -436,6 +436,21 @@ def test_who_leaves_while_the_server_is_told_of_them_gets_nothing(store: Store, 
 # -- what is durable, and when
 
 
+def test_who_leaves_does_not_end_the_run_for_the_others(store: Store) -> None:
+    """Although somebody else is deferred until after this run."""
+    addresses = fill(store, 10)
+
+    async def before(address: str) -> None:
+        if address == "reader5@example.org":
+            person = store.person(address)
+            await asyncio.to_thread(store.people.leave, person.id, "link", sending.clock.now(), None)
+
+    sending = Sending(store, Way(by_address(reader0=[BUSY]), before=before))
+    ended = run(sending.send(timedelta(0)))
+    assert sending.way.taken == Counter(set(addresses) - {"reader0@example.org", "reader5@example.org"})
+    assert ended.progress[HandOff.PLANNED] == 0
+
+
 def test_an_attempt_is_on_disk_before_content_leaves_and_its_end_after(store: Store) -> None:
     fill(store, 5)
     seen: dict[str, list[tuple[str, int]]] = defaultdict(list)

@@ -203,8 +203,13 @@ def exit_code(ended: "Ended") -> ExitCode:
     if ended.ending is Ending.STOPPED:
         return ExitCode.INTERRUPTED
     if ended.ending is Ending.TROUBLE:
-        return ExitCode.PARTIAL if ended.progress[HandOff.ACCEPTED] else ExitCode.TEMPORARY
+        return ExitCode.PARTIAL if _reached_somebody(ended) else ExitCode.TEMPORARY
     return ExitCode.PARTIAL if ended.progress.open else ExitCode.DONE
+
+
+def _reached_somebody(ended: "Ended") -> bool:
+    """Whether anybody's message may have left, now or earlier."""
+    return any(ended.progress[state] for state in (HandOff.ACCEPTED, HandOff.UNKNOWN, HandOff.DEFERRED))
 
 
 def _confirm(session: Session, launch: "Launch", transport: "Transport", confirm: int | None) -> int | None:
@@ -300,7 +305,7 @@ def show_ended(console: "Console", issue: str, ended: "Ended") -> None:
     match ended.ending:
         case Ending.TROUBLE:
             console.print(f"The way out will not do it: {ended.trouble}", markup=False)
-            if not ended.accepted:
+            if not _reached_somebody(ended):
                 console.print("Nothing was sent.")
             console.print(f"When that is mended, go on with: {again}")
         case Ending.STOPPED:

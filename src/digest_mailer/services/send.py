@@ -138,6 +138,8 @@ class Run:
                 if self._hopeless or not self._accepted or now + rest > deadline:
                     return await self._ended(Ending.TROUBLE, Status.PAUSED)
                 due = now + rest
+            elif progress[HandOff.PLANNED]:
+                due = now  # the round ended early, because somebody in hand left
             else:
                 later = await self._do(self.ledger.next_due, self._mailing.issue)
                 due = later or now
