@@ -209,13 +209,6 @@ class Departures(Protocol):
         """Append one departure; on disk when it returns."""
 
 
-class Lock(Protocol):
-    """What lets one process send."""
-
-    def __call__(self) -> AbstractContextManager[None]:
-        """Hold it. Raises Locked when another process has it."""
-
-
 class Probe(Protocol):
     """Asks an address of the archive whether it answers."""
 

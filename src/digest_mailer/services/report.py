@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from digest_mailer.core.delivery import HandOff
 from digest_mailer.core.identity import IssueId
-from digest_mailer.core.mailing import Mailing, Progress, Status
+from digest_mailer.core.mailing import Mailing, Progress
 from digest_mailer.ports import Ledger
 from digest_mailer.services.compose import Approver
 from digest_mailer.services.library import Examined, Library
@@ -22,9 +22,6 @@ class IssueState:
     def id(self) -> IssueId:
         """The month."""
         return self.examined.id
-
-
-STATES = ("broken", "draft", "approved", "changed", *Status)
 
 
 def issue_states(library: Library, approver: Approver, ledger: Ledger) -> tuple[IssueState, ...]:
