@@ -34,14 +34,20 @@ class IssueSource(Protocol):
     def ids(self) -> tuple[IssueId, ...]:
         """The months that have an issue, newest first."""
 
+    def languages(self, issue: IssueId) -> tuple[Language, ...]:
+        """The languages that an issue has a translation in."""
+
     def strays(self) -> tuple[str, ...]:
-        """Paths of Markdown files whose name is no month."""
+        """Paths of Markdown files that no issue takes."""
 
-    def path(self, issue: IssueId) -> str:
-        """The file's path as shown to people."""
+    def path(self, issue: IssueId, language: Language | None = None) -> str:
+        """The path of an issue's file, or of its translation's, as shown to people."""
 
-    def read(self, issue: IssueId) -> bytes:
-        """The bytes of an issue file. Raises NothingMatched when there is none."""
+    def read(self, issue: IssueId, language: Language | None = None) -> bytes:
+        """The bytes of an issue file or of a translation. Raises NothingMatched when there is none."""
+
+    def rewrite(self, issue: IssueId, language: Language | None, text: str) -> None:
+        """Replace an issue's file, or its translation's, in one step."""
 
     def write(self, path: Path, text: str) -> None:
         """Replace or make a file in one step."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from digest_mailer.adapters.durable import write_file
 from digest_mailer.core.errors import ContentError, DigestError, NothingMatched
-from digest_mailer.core.identity import IssueId, TopicKey, is_key, parse_issue_id
+from digest_mailer.core.identity import IssueId, Language, TopicKey, is_key, parse_issue_id, parse_issue_name
 from digest_mailer.core.issue_file import Vocabulary
 from digest_mailer.core.research_type import ResearchType, ResearchTypes
 from digest_mailer.core.topic import MAX_TOPICS, Catalogue, Topic
@@ -23,7 +23,7 @@ _TYPE_SHAPE = {"key": str, "name": str, "name_fr": str}
 _KINDS = {int: "a whole number", str: "text in quotation marks", list: "a list", bool: "true or false"}
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # with its end
 _PUBLISHED = re.compile(rb"""["']?published["']?\s*:""")
-_TEMPLATE_SUFFIXES = (".j2", ".css")
+_TEMPLATE_SUFFIXES = (".j2", ".css", ".po")
 
 
 class IssueFiles:
@@ -39,23 +39,35 @@ class IssueFiles:
         found = (parse_issue_id(path.stem) for path in self.folder.glob("*.md"))
         return tuple(sorted((issue for issue in found if issue), reverse=True))
 
+    def languages(self, issue: IssueId) -> tuple[Language, ...]:
+        """The languages that an issue has a translation in, by their tags."""
+        found = (parse_issue_name(path.stem) for path in self.folder.glob(f"{issue}.*.md"))
+        return tuple(sorted(name[1] for name in found if name and name[1]))
+
     def strays(self) -> tuple[str, ...]:
-        """Markdown files whose name is no month, as paths for a diagnostic."""
-        return tuple(self._shown(path) for path in sorted(self.folder.glob("*.md")) if not _is_named(path.stem))
+        """Markdown files that no issue takes, as paths for a diagnostic: the name is no month, or a translation
+        has no original."""
+        ids = self.ids()
+        return tuple(self._shown(path) for path in sorted(self.folder.glob("*.md")) if not _is_named(path.stem, ids))
 
-    def path(self, issue: IssueId) -> str:
-        """The file's path as shown to people: relative to the publication."""
-        return self._shown(self.folder / f"{issue}.md")
+    def path(self, issue: IssueId, language: Language | None = None) -> str:
+        """The path of an issue's file, or of its translation's, as shown to people: relative to the publication."""
+        return self._shown(self._file(issue, language))
 
-    def read(self, issue: IssueId) -> bytes:
-        """The bytes of an issue file. Raises NothingMatched when there is none."""
+    def read(self, issue: IssueId, language: Language | None = None) -> bytes:
+        """The bytes of an issue file or of a translation. Raises NothingMatched when there is none."""
         try:
-            return (self.folder / f"{issue}.md").read_bytes()
+            return self._file(issue, language).read_bytes()
         except FileNotFoundError as problem:
             months = ", ".join(self.ids()[:5]) or "none yet"
             raise NothingMatched(f"there is no issue {issue}", f"the newest issues: {months}") from problem
         except OSError as problem:
-            raise DigestError(f"cannot read {self.path(issue)}: {problem.strerror}", "check the file") from problem
+            where = self.path(issue, language)
+            raise DigestError(f"cannot read {where}: {problem.strerror}", "check the file") from problem
+
+    def rewrite(self, issue: IssueId, language: Language | None, text: str) -> None:
+        """Replace an issue's file, or its translation's, in one step."""
+        _write(self._file(issue, language), text.encode())
 
     def write(self, path: Path, text: str) -> None:
         """Replace or make a file in one step."""
@@ -104,6 +116,9 @@ class IssueFiles:
         _check_names(path, [(one.key, (one.key, one.name)) for one in types])
         return ResearchTypes(tuple(types))
 
+    def _file(self, issue: IssueId, language: Language | None) -> Path:
+        return self.folder / (f"{issue}.{language}.md" if language else f"{issue}.md")
+
     def _shown(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
 
@@ -117,8 +132,9 @@ def _write(path: Path, data: bytes) -> None:
         raise DigestError(f"cannot write {path}: {problem.strerror}", "check the folder and the disk") from problem
 
 
-def _is_named(stem: str) -> bool:
-    return parse_issue_id(stem) is not None or stem == "README"
+def _is_named(stem: str, issues: Sequence[IssueId]) -> bool:
+    named = parse_issue_name(stem)
+    return stem == "README" or (named is not None and named[0] in issues)
 
 
 def _text(path: Path) -> str:

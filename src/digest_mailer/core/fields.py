@@ -11,16 +11,18 @@ import yaml
 
 from digest_mailer.core.errors import Diagnostic, Place, did_you_mean
 from digest_mailer.core.identity import is_control
+from digest_mailer.core.source import Written
 
 RESERVED_MARK = "__DM_"  # how a personal slot is marked in a rendered edition
 
 
 @dataclass(slots=True)
 class Report:
-    """The diagnostics of one file, gathered while reading it."""
+    """The diagnostics of one file, gathered while reading it, and the texts of its settings with their stretches."""
 
     path: str
     found: list[Diagnostic] = field(default_factory=list)
+    written: list[Written] = field(default_factory=list)
 
     def add(self, place: Place, code: str, message: str, hint: str = "") -> None:
         """Note one mistake."""
@@ -42,7 +44,7 @@ class Fields:
     report: Report
     nodes: Mapping[str, tuple[yaml.Node, Place]]
     place: Place
-    offset: int
+    origin: Place  # of the block's first character in the file
 
     def text(self, name: str) -> Scalar:
         """A one-line text; empty when absent."""
@@ -60,7 +62,8 @@ class Fields:
         if not isinstance(node, yaml.SequenceNode):
             self._wrong_kind(node, name, "a list of texts, one a line, each after a hyphen")
             return ()
-        return tuple(scalar for item in node.value if (scalar := self._scalar(item, name)).text)
+        in_row = bool(node.flow_style)
+        return tuple(scalar for item in node.value if (scalar := self._scalar(item, name, in_row=in_row)).text)
 
     def mappings(self, name: str, allowed: Sequence[str]) -> tuple["Fields", ...]:
         """A list of small mappings; empty when absent."""
@@ -70,11 +73,11 @@ class Fields:
         if not isinstance(found[0], yaml.SequenceNode):
             self._wrong_kind(found[0], name, f"a list, each entry with {' and '.join(allowed)}")
             return ()
-        made = (_fields(item, self.report, self.offset, allowed, name) for item in found[0].value)
+        made = (_fields(item, self.report, self.origin, allowed, name) for item in found[0].value)
         return tuple(one for one in made if one)
 
-    def _scalar(self, node: yaml.Node, name: str) -> Scalar:
-        place = _place(node, self.offset)
+    def _scalar(self, node: yaml.Node, name: str, *, in_row: bool = False) -> Scalar:
+        place = _place(node, self.origin)
         if not isinstance(node, yaml.ScalarNode):
             self._wrong_kind(node, name, "a text; quote it when it begins with a bracket or a brace")
             return Scalar("", place)
@@ -84,10 +87,12 @@ class Fields:
         if node.style in (">", "|"):  # written over several lines on purpose; one line is meant
             text = " ".join(text.split())
         check_text(self.report, text, place, f'"{name}"')
+        end = _at(node.end_mark, self.origin)
+        self.report.written.append(Written(place, end, name, text, node.style or "", in_row))
         return Scalar(text, place)
 
     def _wrong_kind(self, node: yaml.Node, name: str, wanted: str) -> None:
-        self.report.add(_place(node, self.offset), "DM008", f'"{name}" should be {wanted}')
+        self.report.add(_place(node, self.origin), "DM008", f'"{name}" should be {wanted}')
 
 
 def check_text(report: Report, text: str, place: Place, what: str, *, allow: str = "") -> bool:
@@ -104,13 +109,14 @@ def check_text(report: Report, text: str, place: Place, what: str, *, allow: str
     return len(report.found) == before
 
 
-def read_fields(text: str, report: Report, first_line: int, allowed: Sequence[str], what: str) -> Fields | None:
-    """Read a block whose first line is line `first_line` of the file; None when it is no mapping at all."""
+def read_fields(text: str, report: Report, origin: Place, allowed: Sequence[str], what: str) -> Fields | None:
+    """Read a block whose first character stands at `origin` in the file; None when it is no mapping at all."""
+    first_line = origin.line
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
-        place = Place(mark.line + first_line, mark.column + 1) if mark else Place(first_line)
+        place = _at(mark, origin) if mark else Place(first_line)
         report.add(place, "DM006", f"{what} is not valid YAML: {problem.problem or problem.context}", _YAML_HINT)
         return None
     except yaml.reader.ReaderError as problem:
@@ -124,8 +130,8 @@ def read_fields(text: str, report: Report, first_line: int, allowed: Sequence[st
         report.add(Place(first_line), "DM006", f"{what} is nested too deeply", _YAML_HINT)
         return None
     if node is None:
-        return Fields(report, {}, Place(first_line), first_line)
-    return _fields(node, report, first_line, allowed, what)
+        return Fields(report, {}, Place(first_line), origin)
+    return _fields(node, report, origin, allowed, what)
 
 
 _YAML_HINT = 'put a value that holds ": " or starts with a special character in double quotes'
@@ -135,14 +141,14 @@ def _code(problem: yaml.reader.ReaderError) -> int:
     return problem.character if isinstance(problem.character, int) else ord(problem.character)
 
 
-def _fields(node: yaml.Node, report: Report, offset: int, allowed: Sequence[str], what: str) -> Fields | None:
-    place = _place(node, offset)
+def _fields(node: yaml.Node, report: Report, origin: Place, allowed: Sequence[str], what: str) -> Fields | None:
+    place = _place(node, origin)
     if not isinstance(node, yaml.MappingNode):
         report.add(place, "DM005", f"{what} should be lines of the form `name: value`")
         return None
     nodes: dict[str, tuple[yaml.Node, Place]] = {}
     for key_node, value_node in node.value:
-        key, key_place = str(key_node.value), _place(key_node, offset)
+        key, key_place = str(key_node.value), _place(key_node, origin)
         if not isinstance(key_node, yaml.ScalarNode):
             report.add(key_place, "DM005", f"{what} has a field name that is not a word")
         elif key not in allowed:
@@ -152,7 +158,7 @@ def _fields(node: yaml.Node, report: Report, offset: int, allowed: Sequence[str]
             report.add(key_place, "DM009", f'field "{key}" stands twice', f"first in line {nodes[key][1].line}")
         else:
             nodes[key] = (value_node, key_place)
-    return Fields(report, nodes, place, offset)
+    return Fields(report, nodes, place, origin)
 
 
 def _is_null(node: yaml.Node) -> bool:
@@ -160,5 +166,11 @@ def _is_null(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.style is None and node.value in ("", "~", "null")
 
 
-def _place(node: yaml.Node, offset: int) -> Place:
-    return Place(node.start_mark.line + offset, node.start_mark.column + 1)
+def _place(node: yaml.Node, origin: Place) -> Place:
+    return _at(node.start_mark, origin)
+
+
+def _at(mark: yaml.Mark, origin: Place) -> Place:
+    """The mark in the file. YAML ends lines at characters that the rest of the program does not, so count again."""
+    before = str(mark.buffer)[: mark.pointer]
+    return Place(origin.line + before.count("\n"), origin.col + len(before) - (before.rfind("\n") + 1))

@@ -17,9 +17,11 @@ Language = NewType("Language", str)  # BCP 47, lower-case primary tag: en, fr
 RowId = NewType("RowId", int)  # a row of the ledger
 
 ENGLISH = Language("en")
+FRENCH = Language("fr")
 
 MAX_KEY = 80
 _ISSUE_ID = re.compile(r"([0-9]{4})-([0-9]{2})")
+_TAG = re.compile(r"[a-z]{2,3}")
 _KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -33,6 +35,15 @@ def parse_issue_id(text: str) -> IssueId | None:
     if not match or not "2000" <= match[1] <= "2999" or not 1 <= int(match[2]) <= 12:
         return None
     return IssueId(text)
+
+
+def parse_issue_name(stem: str) -> tuple[IssueId, Language | None] | None:
+    """The name of an issue file without `.md`: `2023-07`, or `2023-07.fr` for a translation; None for another."""
+    month, _, tag = stem.partition(".")
+    issue = parse_issue_id(month)
+    if issue is None or stem == f"{month}." or (tag and not _TAG.fullmatch(tag)):
+        return None
+    return issue, Language(tag) if tag else None
 
 
 def issue_month(issue: IssueId) -> date:

@@ -4,6 +4,7 @@ Made from a file by `core.issue_file.parse_issue`; from here on nothing reads th
 are plain text; `Markdown` fields are Markdown with raw HTML off.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import NewType
@@ -11,6 +12,7 @@ from typing import NewType
 from digest_mailer.core.citation import Citation
 from digest_mailer.core.errors import Place
 from digest_mailer.core.identity import ENGLISH, ArticleKey, IssueId, Language, TopicKey, month_title
+from digest_mailer.core.source import Source
 
 Markdown = NewType("Markdown", str)
 
@@ -40,7 +42,9 @@ class Article:
     figures: tuple[Figure, ...] = ()
     open_access_url: str = ""
     call_to_action: Markdown = Markdown("")
+    language: Language = ENGLISH  # of its words
     place: Place = field(default=Place(), compare=False)
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False)  # of its fields, by their names here
 
     @property
     def words(self) -> int:
@@ -56,7 +60,8 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One month's issue."""
+    """One month's issue. A translation of it is an issue too, of which only the words count: its subject,
+    preheader, title, teaser and author, and of each article the title, the texts, takeaway and figures."""
 
     id: IssueId
     articles: tuple[Article, ...]
@@ -67,9 +72,17 @@ class Issue:
     author: str = ""  # empty: the publication's
     language: Language = ENGLISH
     published: date | None = None
+    translations: tuple["Issue", ...] = ()
     path: str = field(default="", compare=False)
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+    source: Source = field(default=Source(), compare=False, repr=False)  # what was typed; nothing reads it but rules
 
     @property
     def heading(self) -> str:
         """The title, or the month in words."""
         return self.title or month_title(self.id)
+
+    @property
+    def has_own_title(self) -> bool:
+        """Whether its title says more than the month, which every language has words of its own for."""
+        return self.title not in ("", month_title(self.id))

@@ -16,21 +16,33 @@ from markdown_it.token import Token
 from digest_mailer.core.citation import Citation, Doi, find_doi, parse_doi
 from digest_mailer.core.errors import Diagnostic, IssueError, Place, did_you_mean
 from digest_mailer.core.fields import Fields, Report, Scalar, check_text, read_fields
-from digest_mailer.core.identity import ENGLISH, ArticleKey, Language, TopicKey, is_key, parse_issue_id, slug
+from digest_mailer.core.identity import ENGLISH, ArticleKey, Language, TopicKey, is_key, parse_issue_name, slug
 from digest_mailer.core.issue import Article, Figure, Issue, Markdown
 from digest_mailer.core.research_type import ResearchTypes
+from digest_mailer.core.source import Source
 from digest_mailer.core.topic import Catalogue
 
 ISSUE_FIELDS = ("title", "subject", "preheader", "teaser", "author", "language", "published")
 ARTICLE_FIELDS = ("key", "topics", "type", "citation", "doi", "takeaway", "figures", "open_access")
+# What a translation may say; the original says the rest for every language.
+TRANSLATED_ISSUE_FIELDS = ("title", "subject", "preheader", "teaser", "author")
+TRANSLATED_ARTICLE_FIELDS = ("key", "takeaway", "figures")
 IMPLICATIONS = "Practice Implications"
 CALL_TO_ACTION = "Call to Action"
 SECTIONS = (IMPLICATIONS, CALL_TO_ACTION)
+_SECTION_NAMES = {
+    IMPLICATIONS: (IMPLICATIONS, "Implications pour la pratique"),
+    CALL_TO_ACTION: (CALL_TO_ACTION, "Appel à l’action", "Appel à l'action"),
+}
 
 FENCE = "---"
 _IMAGE_SIZE = re.compile(r"[1-9][0-9]{0,3}x[1-9][0-9]{0,3}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+
+
+_PART_OF = {IMPLICATIONS: "implications", CALL_TO_ACTION: "call_to_action"}  # the field of an Article
+_NOTHING = Markdown(""), Place()
 
 
 def markdown_reader() -> MarkdownIt:
@@ -55,13 +67,28 @@ def parse_issue(data: bytes, path: str, vocabulary: Vocabulary) -> Issue:
 
 
 def examine_issue(data: bytes, path: str, vocabulary: Vocabulary) -> tuple[Issue | None, list[Diagnostic]]:
-    """Read an issue file as far as it can be read, and say everything that is wrong with it."""
+    """Read an issue file as far as it can be read, and say everything that is wrong with it.
+
+    A translation, `2023-07.fr.md`, is an issue of words alone: see `core.translation`.
+    """
     report = Report(path)
     text = _decode(data, report)
     if text is None:
         return None, report.found
     issue = _Reader(text, report, vocabulary).read()
     return issue, sorted(report.found)
+
+
+def read_source(text: str, catalogue: Catalogue) -> Source:
+    """The text of an issue file beside what its settings say; an empty one when there is no article in it."""
+    reader = _Reader(with_line_feeds(text), Report("2000-01.md"), Vocabulary(catalogue, ResearchTypes(())))
+    issue = reader.read()
+    return issue.source if issue else Source()
+
+
+def with_line_feeds(text: str) -> str:
+    """The text with each of its lines ended in the same way."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _decode(data: bytes, report: Report) -> str | None:
@@ -75,7 +102,7 @@ def _decode(data: bytes, report: Report) -> str | None:
     if not text.strip():
         report.add(Place(), "DM002", "the file is empty", "docs/reference/issue-file.md shows a whole issue")
         return None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return with_line_feeds(text)
 
 
 @dataclass(slots=True)
@@ -97,15 +124,24 @@ class _Reader:
         self.lines = text.split("\n")
         self.body_start = 0
         self.tokens: list[Token] = []
+        self.language = ENGLISH
+        self.is_translation = False
+        self.issue_fields: Sequence[str] = ISSUE_FIELDS
+        self.article_fields: Sequence[str] = ARTICLE_FIELDS
 
     def read(self) -> Issue | None:
-        issue_id = parse_issue_id(re.split(r"[/\\]", self.report.path)[-1].removesuffix(".md"))
-        if issue_id is None:
-            hint = "name it after its month, like 2023-07.md"
+        named = parse_issue_name(re.split(r"[/\\]", self.report.path)[-1].removesuffix(".md"))
+        if named is None:
+            hint = "name it after its month, like 2023-07.md, and a translation like 2023-07.fr.md"
             self.report.add(Place(), "DM003", "the file's name is not a month", hint)
+        issue_id, translated = named or (None, None)
+        if translated:
+            self.is_translation = True
+            self.issue_fields, self.article_fields = TRANSLATED_ISSUE_FIELDS, TRANSLATED_ARTICLE_FIELDS
         front = self._front_matter()
         # markdown-it drops no lines, so a token's map counts from the body's first line
         self.tokens = markdown_reader().parse("\n".join(self.lines[self.body_start :]))
+        self.language = translated or self._language(front.text("language"))
         articles = tuple(self._articles())
         self._check_characters()
         if issue_id is None or not articles:
@@ -118,15 +154,17 @@ class _Reader:
             preheader=front.text("preheader").text,
             teaser=tuple(scalar.text for scalar in front.texts("teaser")),
             author=front.text("author").text,
-            language=self._language(front.text("language")),
+            language=self.language,
             published=self._date(front.text("published")),
             path=self.report.path,
+            places={name: place for name, (_, place) in front.nodes.items()},
+            source=Source(tuple(self.lines), self.body_start, tuple(self.report.written)),
         )
 
     # -- the issue
 
     def _front_matter(self) -> Fields:
-        nothing = Fields(self.report, {}, Place(), 1)
+        nothing = Fields(self.report, {}, Place(), Place())
         if self.lines[0].rstrip() != FENCE:
             hint = "begin the file with a line of three hyphens, the issue's fields, and three hyphens again"
             self.report.add(Place(), "DM004", "the front matter is missing", hint)
@@ -138,7 +176,7 @@ class _Reader:
             return nothing
         self.body_start = end + 1
         text = "\n".join(self.lines[1:end])
-        return read_fields(text, self.report, 2, ISSUE_FIELDS, "the front matter") or nothing
+        return read_fields(text, self.report, Place(2), self.issue_fields, "the front matter") or nothing
 
     def _language(self, scalar: Scalar) -> Language:
         if scalar.text and not _LANGUAGE.fullmatch(scalar.text):
@@ -208,15 +246,21 @@ class _Reader:
             key=self._key(fields, section.title),
             title=section.title,
             body=body,
-            implications=texts.get(IMPLICATIONS, Markdown("")),
-            call_to_action=texts.get(CALL_TO_ACTION, Markdown("")),
+            implications=texts.get(IMPLICATIONS, _NOTHING)[0],
+            call_to_action=texts.get(CALL_TO_ACTION, _NOTHING)[0],
             topics=self._topics(fields),
             research_type=self._type(fields),
             citation=self._citation(fields),
             takeaway=fields.text("takeaway").text,
             figures=self._figures(fields),
             open_access_url=self._open_access(fields),
+            language=self.language,
             place=heading,
+            places={
+                **{name: place for name, (_, place) in fields.nodes.items()},
+                "body": self._first_line(start, body_end),
+                **{_PART_OF[name]: place for name, (_, place) in texts.items()},
+            },
         )
 
     def _settings(self, section: _Section) -> tuple[Fields | None, int]:
@@ -224,17 +268,22 @@ class _Reader:
         for token in self._within(section.start, section.end):
             if token.level == 0 and token.map:
                 if token.type == "fence" and token.info.strip() in ("yaml", "yml"):
-                    first = self.body_start + token.map[0] + 2
-                    fields = read_fields(token.content, self.report, first, ARTICLE_FIELDS, "the article's settings")
+                    fence = self.lines[self.body_start + token.map[0]]
+                    indent = len(fence) - len(fence.lstrip(" "))  # which its lines have too
+                    first = Place(self.body_start + token.map[0] + 2, indent + 1)
+                    fields = read_fields(
+                        token.content, self.report, first, self.article_fields, "the article's settings"
+                    )
                     return fields, token.map[1]
                 break
         hint = "put a block between ```yaml and ``` directly below the title"
         self.report.add(self._place(section.heading), "DM020", "the article's settings are missing", hint)
         return None, section.start
 
-    def _sections(self, parts: Sequence[_Section], article: Place) -> dict[str, Markdown]:
-        texts: dict[str, Markdown] = {}
-        known = {name.casefold(): name for name in SECTIONS}
+    def _sections(self, parts: Sequence[_Section], article: Place) -> dict[str, tuple[Markdown, Place]]:
+        """The known sections, each with its text and where that begins."""
+        texts: dict[str, tuple[Markdown, Place]] = {}
+        known = {spelling.casefold(): name for name, spellings in _SECTION_NAMES.items() for spelling in spellings}
         for part in parts:
             name = known.get(part.title.casefold())
             place = self._place(part.heading)
@@ -244,10 +293,10 @@ class _Reader:
             elif name in texts:
                 self.report.add(place, "DM031", f'section "{name}" stands twice', "put both into one")
             else:
-                texts[name] = self._markdown(part.start, part.end)
-                if not texts[name]:
+                texts[name] = self._markdown(part.start, part.end), self._first_line(part.start, part.end)
+                if not texts[name][0]:
                     self.report.add(place, "DM029", f'section "{name}" is empty', "write it or delete the heading")
-        if IMPLICATIONS not in texts:
+        if IMPLICATIONS not in texts and not self.is_translation:
             hint = f"add a section `## {IMPLICATIONS}`"
             self.report.add(article, "DM028", f"{IMPLICATIONS} is missing", hint)
         return texts
@@ -354,6 +403,11 @@ class _Reader:
                 hint = '![What it shows](https://example.org/chart.png "600x400")'
                 message = "an image needs an https address, a text alternative and its size"
                 self.report.add(self._place(token.map[0]), "DM033", message, hint)
+
+    def _first_line(self, start: int, end: int) -> Place:
+        """Where the text between two lines begins."""
+        lines = self.lines[self.body_start + start : self.body_start + end]
+        return self._place(start + next((n for n, line in enumerate(lines) if line.strip()), 0))
 
     def _place(self, line: int) -> Place:
         return Place(self.body_start + line + 1)

@@ -1,14 +1,18 @@
 """The publication's issues as the rest of the program sees them: read, examined, indexed."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from digest_mailer.core.archive import ArchiveEntry, index
 from digest_mailer.core.errors import Diagnostic, IssueError, NothingMatched, Severity, UsageError
-from digest_mailer.core.identity import ArticleKey, IssueId, parse_issue_id
+from digest_mailer.core.identity import ArticleKey, IssueId, Language, TopicKey, parse_issue_id
 from digest_mailer.core.issue import Issue
 from digest_mailer.core.issue_file import Vocabulary, examine_issue
-from digest_mailer.core.lint import check_issue, keys_of
+from digest_mailer.core.lint import Stated, before, check_issue, dois_of, keys_of
+from digest_mailer.core.translation import check_translation, in_language
 from digest_mailer.ports import IssueSource
+from digest_mailer.rendering.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,25 @@ class Library:
     """Reads each file once; make a new one to see later changes."""
 
     source: IssueSource
+    followers: Mapping[TopicKey, int] | None = None  # how many people follow each topic; None where nobody counted
     _examined: dict[IssueId, Examined] = field(default_factory=dict)
     _parsed: dict[IssueId, tuple[Issue | None, list[Diagnostic]]] = field(default_factory=dict)
+    _archives: dict[Language | None, tuple[ArchiveEntry, ...]] = field(default_factory=dict)
+    _dois: dict[str, list[Stated]] | None = None
     _vocabulary: Vocabulary | None = None
+    _templates: Templates | None = None
 
     @property
     def vocabulary(self) -> Vocabulary:
         """Topics and research types."""
         self._vocabulary = self._vocabulary or self.source.vocabulary()
         return self._vocabulary
+
+    @property
+    def templates(self) -> Templates:
+        """The publication's templates, its own before the packaged ones."""
+        self._templates = self._templates or Templates(self.source.templates())
+        return self._templates
 
     def named(self, text: str) -> IssueId:
         """The issue that a person named. Raises UsageError when it is no month."""
@@ -59,8 +73,8 @@ class Library:
         if issue not in self._examined:
             parsed, found = self._parse(issue)
             if parsed:
-                others = keys_of(self.all(), but=issue)
-                found = [*found, *check_issue(parsed, self.vocabulary.catalogue, self._earlier(parsed, others))]
+                found = [*found, *chain.from_iterable(check_translation(parsed, one) for one in parsed.translations)]
+                found = [*found, *self._check(parsed)]
             self._examined[issue] = Examined(issue, parsed, tuple(sorted(found)))
         return self._examined[issue]
 
@@ -78,29 +92,64 @@ class Library:
             raise IssueError(found)
         return parsed
 
+    def is_readable(self, issue: IssueId) -> bool:
+        """Whether the parser has nothing to say of the issue and its translations."""
+        parsed, found = self._parse(issue)
+        return parsed is not None and not found
+
     def all(self) -> tuple[Issue, ...]:
         """Every issue that can be read, newest first."""
         parsed = (self._parse(issue)[0] for issue in self.source.ids())
         return tuple(issue for issue in parsed if issue)
 
-    def archive(self) -> tuple[ArchiveEntry, ...]:
-        """The published issues, newest first."""
-        return index(self.all())
+    def archive(self, language: Language | None = None) -> tuple[ArchiveEntry, ...]:
+        """The published issues, newest first; in the words of a language where they have them."""
+        if language not in self._archives:
+            issues = self.all()
+            self._archives[language] = index(in_language(one, language) if language else one for one in issues)
+        return self._archives[language]
 
     def strays(self) -> tuple[Diagnostic, ...]:
         """Markdown files beside the issues whose name is no month."""
         return tuple(
             Diagnostic(
-                path, 1, 1, "DM003", "the file's name is not a month", "name it after its month, like 2023-07.md"
+                path,
+                1,
+                1,
+                "DM003",
+                "the file's name is not a month, or nothing that it translates is there",
+                "name it after its month, like 2023-07.md, and its translation 2023-07.fr.md",
             )
             for path in self.source.strays()
         )
 
+    def _check(self, issue: Issue) -> list[Diagnostic]:
+        """What lint says of an issue beside all the others."""
+        others = keys_of(self.all(), but=issue.id)
+        if self._dois is None:
+            self._dois = dois_of(self.all())
+        return check_issue(
+            issue,
+            self.vocabulary.catalogue,
+            self._earlier(issue, others),
+            followers=self.followers,
+            dois_elsewhere=before(self._dois, issue.id),
+        )
+
     def _parse(self, issue: IssueId) -> tuple[Issue | None, list[Diagnostic]]:
+        """An issue with its translations, and what the parser says of all these files."""
         if issue not in self._parsed:
-            data = self.source.read(issue)
-            self._parsed[issue] = examine_issue(data, self.source.path(issue), self.vocabulary)
+            parsed, found = self._read(issue, None)
+            for language in self.source.languages(issue):
+                words, more = self._read(issue, language)
+                found = [*found, *more]
+                if parsed and words:
+                    parsed = replace(parsed, translations=(*parsed.translations, words))
+            self._parsed[issue] = parsed, found
         return self._parsed[issue]
+
+    def _read(self, issue: IssueId, language: Language | None) -> tuple[Issue | None, list[Diagnostic]]:
+        return examine_issue(self.source.read(issue, language), self.source.path(issue, language), self.vocabulary)
 
     @staticmethod
     def _earlier(issue: Issue, others: dict[ArticleKey, IssueId]) -> dict[ArticleKey, IssueId]:
