@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 SEED ?= $(shell date +%s)
 
-.PHONY: demo test check soak clean
+.PHONY: demo test check soak golden bench clean
 
 demo: $(VENV)/runs
 	@$(BIN)/digest-mailer demo
@@ -26,6 +26,14 @@ check: $(VENV)/tests
 soak: $(VENV)/tests
 	@echo "seed $(SEED)"
 	$(BIN)/python -m pytest tests/unit tests/integration -m hypothesis --hypothesis-profile=soak --hypothesis-seed=$(SEED) -p no:randomly -p no:cacheprovider
+
+# What the golden editions of the tests became; asks before it accepts, or takes everything: make golden ACCEPT=1
+golden: $(VENV)/tests
+	@PYTHONPATH=tests $(BIN)/python tests/golden_support.py $(if $(ACCEPT),--accept)
+
+# How fast, measured beside a loop that tells how fast this machine is at the moment.
+bench: $(VENV)/tests
+	@$(BIN)/python benchmarks/rendering.py
 
 $(VENV)/runs: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'

@@ -10,7 +10,7 @@ from lxml import html as lxml_html
 from core_support import ROOT, article_of, catalogue, issue_of, publication_of, types
 from digest_mailer.core.archive import ArchiveEntry
 from digest_mailer.core.citation import Citation, Doi
-from digest_mailer.core.edition import Edition, EditionKey, Slot, fill
+from digest_mailer.core.edition import Edition, EditionKey, Pieces, Slot, fill
 from digest_mailer.core.identity import ENGLISH, Language
 from digest_mailer.core.issue import Article, Figure, Issue, Markdown
 from digest_mailer.rendering.compile import compile_edition
@@ -18,7 +18,11 @@ from digest_mailer.rendering.model import Context
 from digest_mailer.rendering.templates import Templates
 
 TEMPLATES = ROOT / "templates"
-SOURCES = {path.name: path.read_text("utf-8") for path in sorted(TEMPLATES.iterdir()) if path.suffix in (".j2", ".css")}
+SOURCES = {
+    path.relative_to(TEMPLATES).as_posix(): path.read_text("utf-8")
+    for path in sorted(TEMPLATES.rglob("*"))
+    if path.suffix in (".j2", ".css", ".po")
+}
 BASE = "https://digest.example.org"
 VALUES = {
     Slot.WHY: "You receive this issue because you follow: Empathy.",
@@ -107,6 +111,11 @@ def parts_of(edition: Edition) -> Parts:
     return Parts(fill(edition.html, VALUES), fill(edition.text, VALUES))
 
 
+def marked(pieces: Pieces) -> str:
+    """A part as it is before its slots are filled."""
+    return "".join(piece.mark if isinstance(piece, Slot) else piece for piece in pieces)
+
+
 def rendered(issue: Issue, *positions: int, past: Sequence[ArchiveEntry] = (), context: Context = CONTEXT) -> Parts:
     """The two parts of an English edition."""
     return parts_of(compiled(issue, *positions, past=past, context=context))
@@ -120,5 +129,7 @@ def words(text: str) -> str:
 def overlong(text: str, width: int = 72) -> list[str]:
     """Lines beyond the width that could have been broken: more than one word behind indent and mark."""
     return [
-        line for line in text.split("\n") if len(line) > width and len(re.sub(r"^[-> \d.\[\]]*", "", line).split()) > 1
+        line
+        for line in re.split(r" ?\n", text)
+        if len(line.removeprefix(" ")) > width and len(re.sub(r"^[-> \d.\[\]]*", "", line).split()) > 1
     ]

@@ -35,10 +35,13 @@ from digest_mailer.core.delivery import HandOff, RetryPolicy
 from digest_mailer.core.errors import ConfigError
 from digest_mailer.core.publication import Publication
 from digest_mailer.ports import Clock, Transport
-from digest_mailer.services.compose import Approver, Composer
+from digest_mailer.services.approve import Approver
+from digest_mailer.services.compose import Composer
+from digest_mailer.services.fixing import Fixer
 from digest_mailer.services.interlocks import Interlocks
 from digest_mailer.services.launch import Launcher
 from digest_mailer.services.library import Library
+from digest_mailer.services.linting import Linter
 from digest_mailer.services.send import Run
 from digest_mailer.services.subscriptions import Importer, Subscriptions
 
@@ -140,7 +143,15 @@ class App:
 
     def approver(self, library: Library) -> Approver:
         """Keeps approvals."""
-        return Approver(self.composer(library), self.approvals, self.people, self.clock)
+        return Approver(self.composer(library), self.linter(library), self.approvals, self.people, self.clock)
+
+    def fixer(self, library: Library) -> Fixer:
+        """Changes in issue files what is safe to change."""
+        return Fixer(library)
+
+    def linter(self, library: Library) -> Linter:
+        """Says what is wrong with an issue and its editions."""
+        return Linter(self.composer(library), self.people)
 
     def interlocks(self, library: Library) -> Interlocks:
         """The checks of a send."""

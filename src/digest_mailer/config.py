@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -27,9 +27,10 @@ from pydantic_settings import (
 )
 
 from digest_mailer.core.address import EmailAddress, parse_address
-from digest_mailer.core.errors import ConfigError, did_you_mean
+from digest_mailer.core.errors import ConfigError, ContentError, did_you_mean
 from digest_mailer.core.identity import Language, is_control
-from digest_mailer.core.publication import NoMatch, Publication, Sender, Theme
+from digest_mailer.core.publication import HTML_BUDGET, NoMatch, Publication, Sender, Words
+from digest_mailer.core.theme import Theme, ThemeError
 
 CONFIG_NAME = "digest.toml"
 STATE_NAME = ".digest"
@@ -101,6 +102,17 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class WordsSettings(_Table):
+    """[publication.translations.fr]: what the publication says of itself in another language."""
+
+    name: Paragraph = ""
+    masthead: Paragraph = ""
+    masthead_long: Paragraph = ""
+    author: Paragraph = ""
+    language_notice: Paragraph = ""
+    footer: str = ""
+
+
 class PublicationSettings(_Table):
     """[publication]: what readers see."""
 
@@ -114,7 +126,10 @@ class PublicationSettings(_Table):
     base_url: Annotated[str, AfterValidator(_base_url)]
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     languages: tuple[Tag, ...] = Field(default=("en",), min_length=1)
+    footer: str = ""  # Markdown
+    max_html_kb: int = Field(default=HTML_BUDGET // 1024, ge=20, le=102)
     no_match: NoMatch = NoMatch.SKIP
+    translations: dict[Tag, WordsSettings] = {}
 
 
 class SenderSettings(_Table):
@@ -145,6 +160,14 @@ class DeliverySettings(_Table):
         return timedelta(hours=self.max_age_hours)
 
 
+# [theme]: the fields of `core.theme.Theme`, which also says what each may be
+ThemeSettings = create_model(
+    "ThemeSettings",
+    __base__=_Table,
+    **{field.name: (field.type, field.default) for field in fields(Theme)},  # type: ignore[call-overload]
+)
+
+
 class Settings(BaseSettings):
     """All settings of one publication. Read them with `load_settings`."""
 
@@ -155,7 +178,7 @@ class Settings(BaseSettings):
     publication: PublicationSettings
     sender: SenderSettings
     delivery: DeliverySettings = DeliverySettings()
-    theme: dict[str, str] = {}
+    theme: ThemeSettings = ThemeSettings()  # type: ignore[valid-type]
 
 
 def load_settings(path: Path, overrides: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
@@ -220,7 +243,7 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
     for name in environment:
         upper = name.upper()
         ours = upper.startswith(tables) or (upper.startswith(PREFIX) and "__" in upper)  # one _ is a common slip
-        if ours and upper not in (*known, *tables) and not upper.startswith(f"{PREFIX}THEME__"):
+        if ours and upper not in (*known, *tables) and not upper.startswith(f"{PREFIX}PUBLICATION__TRANSLATIONS__"):
             raise ConfigError(f"unknown setting {name} in the environment", did_you_mean(name, known))
 
 
@@ -240,12 +263,14 @@ def _explain(path: Path, problem: ValidationError) -> str:
 def _siblings(where: list[str]) -> list[str]:
     if len(where) == 1:
         return list(Settings.model_fields)
+    if where[:2] == ["publication", "translations"]:
+        return list(WordsSettings.model_fields)
     table = Settings.model_fields[where[0]].annotation
     return list(table.model_fields) if isinstance(table, type) and issubclass(table, BaseModel) else []
 
 
 def publication(settings: Settings) -> Publication:
-    """The publication as the core knows it. Raises ConfigError for a theme that is none."""
+    """The publication as the core knows it. Raises ContentError for a theme that is none, or is illegible."""
     public, sender = settings.publication, settings.sender
     return Publication(
         sender=Sender(
@@ -268,7 +293,10 @@ def publication(settings: Settings) -> Publication:
         postal_address=public.postal_address,
         timezone=public.timezone,
         languages=tuple(Language(one) for one in public.languages),
+        footer=public.footer,
+        translations={Language(tag): Words(**words.model_dump()) for tag, words in public.translations.items()},
         no_match=public.no_match,
+        html_budget=public.max_html_kb * 1024,
         theme=_theme(settings.theme),
     )
 
@@ -277,15 +305,12 @@ def _mailbox(text: str | None) -> EmailAddress | None:
     return parse_address(text) if text else None
 
 
-def _theme(values: Mapping[str, str]) -> Theme:
-    known = [field.name for field in fields(Theme)]
-    for name in values:
-        if name not in known:
-            raise ConfigError(f"[theme] has no colour {name!r}", did_you_mean(name, known))
+def _theme(values: BaseModel) -> Theme:
     try:
-        return Theme(**values)
-    except ValueError as problem:
-        raise ConfigError(str(problem), "write colours as # and six lower-case hex digits") from problem
+        return Theme(**values.model_dump())
+    except ThemeError as problem:
+        hint = "correct [theme] in digest.toml; docs/how-to/look.md lists colours and sizes"
+        raise ContentError(str(problem), hint) from problem
 
 
 def find_password(settings: Settings, environment: Mapping[str, str], root: Path, user: str, host: str) -> str:

@@ -44,7 +44,8 @@ def test_build_makes_every_edition_of_every_issue(built: Path) -> None:
     assert len(documents) == 14
     for document in documents:
         articles = max(len(edition["articles"]) for edition in document["editions"])
-        assert len(document["editions"]) == 2**articles - 1
+        assert len(document["editions"]) == 2 * (2**articles - 1)  # in two languages
+        assert not any(edition["shortened"] for edition in document["editions"])
         for edition in document["editions"]:
             for name in edition["files"]:
                 assert (built / "first" / document["issue"] / name).is_file()
@@ -52,7 +53,7 @@ def test_build_makes_every_edition_of_every_issue(built: Path) -> None:
 
 def test_build_is_the_same_twice(built: Path) -> None:
     first, second = (_contents(built / name) for name in ("first", "second"))
-    assert len(first) == 14 + 3 * 52
+    assert len(first) == 14 + 3 * 104
     assert first == second
 
 
@@ -71,9 +72,11 @@ def test_every_built_message_reads_back(built: Path) -> None:
         assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
         assert text.get_content_charset() == html.get_content_charset() == "utf-8"
         assert html.get_content().replace("\r\n", "\n").strip() == (path.parent / "index.html").read_text().strip()
-        folder = path.parent.parent.name
-        subject = _subject(ROOT / "newsletters" / f"{folder}.md")
-        assert message["Subject"] == subject
+        folder, language = path.parent.parent.name, path.parent.name.partition("-")[0]
+        translated = ROOT / "newsletters" / f"{folder}.{language}.md"
+        original = ROOT / "newsletters" / f"{folder}.md"
+        assert message["Subject"] == _subject(translated if translated.exists() else original)
+        assert message["Content-Language"] == language
 
 
 def _subject(path: Path) -> str:
@@ -89,7 +92,7 @@ def test_an_edition_shows_its_articles_and_no_others(built: Path) -> None:
         3: "Therapist Factors Related to Patient Outcomes",
     }
     for edition in json.loads((folder / "build.json").read_bytes())["editions"]:
-        shown = {int(number) for number in edition["key"].removeprefix("en-").split(".")}
+        shown = {int(number) for number in edition["key"].partition("-")[2].split(".")}
         for name in ("index.html", "message.txt"):
             content = " ".join((folder / edition["key"] / name).read_text(encoding="utf-8").split())
             assert {n for n, title in titles.items() if title in content} == shown

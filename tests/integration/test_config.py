@@ -19,7 +19,8 @@ from digest_mailer.adapters.transports.outbox import OutboxTransport
 from digest_mailer.adapters.transports.sandbox import SandboxTransport
 from digest_mailer.bootstrap import App, build_app
 from digest_mailer.config import CREDENTIAL, Settings, find_password, load_settings
-from digest_mailer.core.errors import ConfigError, ExitCode
+from digest_mailer.core.errors import ConfigError, ContentError, ExitCode
+from digest_mailer.core.identity import FRENCH
 from publication_support import make_publication
 
 SECRET = "hunter2-do-not-show"
@@ -83,10 +84,10 @@ def test_no_file_at_all(tmp_path: Path) -> None:
         ("connections = 4", 'connections = "many"', ["delivery.connections", "integer"]),
         ("connections = 4", "connections = 0", ["delivery.connections", "greater than or equal to 1"]),
         ("connections = 4", "connections = 101", ["delivery.connections"]),
-        ('languages = ["en"]', 'languages = "en"', ["publication.languages", "tuple"]),
-        ('languages = ["en"]', "languages = []", ["publication.languages"]),
-        ('languages = ["en"]', 'languages = ["en\\r\\nBcc: x"]', ["publication.languages.0"]),
-        ('languages = ["en"]', 'languages = ["English"]', ["publication.languages.0"]),
+        ('languages = ["en", "fr"]', 'languages = "en"', ["publication.languages", "tuple"]),
+        ('languages = ["en", "fr"]', "languages = []", ["publication.languages"]),
+        ('languages = ["en", "fr"]', 'languages = ["en\\r\\nBcc: x"]', ["publication.languages.0"]),
+        ('languages = ["en", "fr"]', 'languages = ["English"]', ["publication.languages.0"]),
         ('timezone = "America/Toronto"', 'timezone = "Mars/Phobos"', ["publication.timezone", "like America/Toronto"]),
         ('timezone = "America/Toronto"', 'timezone = "America"', ["publication.timezone"]),
         ('timezone = "America/Toronto"', 'timezone = "../etc/passwd"', ["publication.timezone"]),
@@ -113,16 +114,33 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("colour", ["#12345", "blue", "#0B5563", "#0b5563;}", ""])
 def test_a_colour_is_six_digits(tmp_path: Path, colour: str) -> None:
     settings = load(write(tmp_path, ('accent = "#0b5563"', f'accent = "{colour}"')))
-    with pytest.raises(ConfigError, match="accent") as caught:
+    with pytest.raises(ContentError, match=r"theme\.accent should be a colour like #0b5563") as caught:
         config.publication(settings)
-    assert "six lower-case hex digits" in caught.value.hint
+    assert "docs/how-to/look.md" in caught.value.hint
+    assert caught.value.exit_code is ExitCode.CONTENT
+
+
+def test_a_theme_that_is_hard_to_read_is_refused(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, ('accent = "#0b5563"', 'accent = "#6aa0a8"')))
+    with pytest.raises(ContentError, match=r"contrast of 2\.\d+:1; readers need 4\.5:1"):
+        config.publication(settings)
 
 
 def test_an_unknown_colour_is_named(tmp_path: Path) -> None:
-    settings = load(write(tmp_path, ("accent = ", "acent = ")))
-    with pytest.raises(ConfigError, match="acent") as caught:
-        config.publication(settings)
-    assert caught.value.hint == 'did you mean "accent"?'
+    wrong(write(tmp_path, ("accent = ", "acent = ")), "theme.acent", 'did you mean "accent"?')
+
+
+def test_sizes_and_other_languages_arrive(tmp_path: Path) -> None:
+    path = write(tmp_path, ('accent = "#0b5563"', "text_size = 19"))
+    publication = config.publication(load(path))
+    assert publication.theme.text_size == 19
+    assert publication.in_language(FRENCH).author == "la rédaction"
+    wrong(write(tmp_path, ('accent = "#0b5563"', 'text_size = "large"')), "theme.text_size")
+    wrong(
+        write(tmp_path, ('author = "la rédaction"', 'auteur = "la rédaction"')),
+        "publication.translations.fr.auteur",
+        "author",
+    )
 
 
 @pytest.mark.parametrize("data", [b"[publication\nname = 1", b"name = \xff\xfe", b"a = 1\na = 2"])

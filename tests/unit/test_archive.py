@@ -50,7 +50,7 @@ def test_an_issue_sees_only_older_ones(months: list[IssueId], month: IssueId) ->
 def test_an_entry_has_what_a_link_needs() -> None:
     (entry,) = index([JUNE])
     (article,) = entry.articles
-    assert (entry.heading, entry.subject) == ("June 2023", "What helps")
+    assert (entry.title, entry.subject) == ("", "What helps")
     assert (article.issue, article.key, article.title, article.doi) == (
         "2023-06", "june", "Article june", "10.1000/June",
     )  # fmt: skip

@@ -3,10 +3,11 @@
 import pytest
 
 from digest_mailer.core.errors import ContentError
+from digest_mailer.core.identity import ENGLISH
 from digest_mailer.core.issue import Markdown
 from digest_mailer.rendering.markdown import Block, render_block
-from digest_mailer.rendering.plain import wrap
-from digest_mailer.rendering.statistics import keep_together, keep_value_together, plain_spaces
+from digest_mailer.rendering.plain import QUOTE, hard, wrap
+from digest_mailer.rendering.typography import plain_spaces, typeset, typeset_value
 from rendering_support import overlong, words
 
 
@@ -15,7 +16,7 @@ def block(source: str, heading: int = 4) -> Block:
 
 
 def text(source: str) -> str:
-    return plain_spaces(block(source).text)
+    return hard(plain_spaces(block(source).text)).replace(QUOTE, ">")
 
 
 # -- statistics
@@ -37,7 +38,7 @@ TOGETHER = [
 
 @pytest.mark.parametrize("statistic", TOGETHER)
 def test_a_statistic_holds_no_space_that_a_line_may_break_at(statistic: str) -> None:
-    sentence = keep_together(f"They found ({statistic}) in all.")
+    sentence = typeset(f"They found ({statistic}) in all.", ENGLISH)
     assert statistic.replace(" ", "\u00a0") in sentence
     assert sentence.count(" ") == 4
 
@@ -46,7 +47,7 @@ def test_a_statistic_holds_no_space_that_a_line_may_break_at(statistic: str) -> 
     "sentence", ["a = b", "x, y and z", "see (Smith, 2020) there", "about 5 of 10 people", "< see"]
 )
 def test_other_text_keeps_its_spaces(sentence: str) -> None:
-    assert keep_together(sentence) == sentence
+    assert typeset(sentence, ENGLISH) == sentence
 
 
 def test_a_statistic_with_an_emphasised_symbol_stays_on_one_line() -> None:
@@ -58,8 +59,8 @@ def test_code_keeps_its_spaces() -> None:
 
 
 def test_a_figure_too_long_for_a_phone_may_break() -> None:
-    assert " " not in keep_value_together("> 30,000 patients")
-    assert " " in keep_value_together("between one and two thirds of all patients")
+    assert " " not in typeset_value("> 30,000 patients", ENGLISH)
+    assert " " in typeset_value("between one and two thirds of all patients", ENGLISH)
 
 
 @pytest.mark.parametrize("shift", range(12))
@@ -206,7 +207,7 @@ def test_wrap_keeps_the_line_breaks_that_a_text_has() -> None:
 
 def test_html_and_text_have_the_same_words() -> None:
     rendered = block("A *b* c.\n\n- d `e`\n- f\n\n> g")
-    assert words(rendered.html.striptags()) == words(rendered.text.replace("- ", "").replace("> ", ""))
+    assert words(rendered.html.striptags()) == words(rendered.text.replace("- ", "").replace(f"{QUOTE} ", ""))
 
 
 def test_nothing_renders_as_nothing() -> None:

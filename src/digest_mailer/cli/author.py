@@ -1,4 +1,4 @@
-"""For authors: new, issues, lint, build, approve."""
+"""For authors: new, issues, build, approve."""
 
 import getpass
 import json
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from digest_mailer.cli.lint import as_data
 from digest_mailer.cli.session import Command, Session, table
-from digest_mailer.core.errors import Diagnostic, ExitCode, IssueError, Severity, UsageError
+from digest_mailer.core.errors import Diagnostic, ExitCode, IssueError, UsageError
 from digest_mailer.core.identity import IssueId
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def new_command(
         session.say("next: choose topics and types; digest-mailer lint --all says where")
 
     data = {"issues": [{"issue": issue, "articles": count, "file": path} for issue, count, path in rows]}
-    session.finish("new", data | {"warnings": [_as_data(one) for one in imported.warnings]}, show)
+    session.finish("new", data | {"warnings": [as_data(one) for one in imported.warnings]}, show)
 
 
 @click.command("issues", cls=Command)
@@ -97,39 +98,6 @@ def issues_command(session: Session, state: str | None) -> None:
     session.finish("issues", {"issues": rows}, show, ExitCode.DONE if rows else ExitCode.NOTHING)
 
 
-@click.command("lint", cls=Command)
-@click.argument("issues", nargs=-1, metavar="[ISSUE]...")
-@click.option("--all", "every", is_flag=True, help="Every issue.")
-@click.option("--strict", is_flag=True, help="Warnings count as errors.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
-@click.pass_obj
-def lint_command(session: Session, issues: tuple[str, ...], every: bool, strict: bool, form: str) -> None:
-    """Check issues (the newest when none is named), and say everything that is wrong."""
-    library = session.app().library
-    named = library.source.ids() if every else tuple(library.named(one) for one in issues) or (library.newest(),)
-    found = [diagnostic for issue in named for diagnostic in library.examine(issue).diagnostics]
-    if every:
-        found += library.strays()
-    errors = sum(one.severity is Severity.ERROR for one in found)
-    warnings = len(found) - errors
-    session.json = session.json or form == "json"
-
-    def show(console: "Console") -> None:
-        for one in sorted(found):
-            click.echo(_github(one) if form == "github" else _text(one))
-        session.say(f"{len(named)} issues, {errors} errors, {warnings} warnings")
-        del console
-
-    data = {
-        "issues": named,
-        "errors": errors,
-        "warnings": warnings,
-        "diagnostics": [_as_data(d) for d in sorted(found)],
-    }
-    bad = errors or (strict and warnings)
-    session.finish("lint", data, show, ExitCode.CONTENT if bad else ExitCode.DONE)
-
-
 @click.command("build", cls=Command)
 @click.argument("issue", required=False)
 @click.option("--all", "every", is_flag=True, help="Every issue, each in a folder of its own.")
@@ -162,6 +130,8 @@ def build_command(session: Session, issue: str | None, every: bool, output: Path
                 where = str(Path(document["folder"], edition["key"]))
                 listing.add_row(document["issue"], edition["key"], str(len(edition["articles"])), *sizes, where)
         console.print(listing)
+        for sentence in _shortened(built):
+            session.say(sentence)
 
     session.finish("build", {"builds": built}, show)
 
@@ -172,7 +142,7 @@ def build_command(session: Session, issue: str | None, every: bool, output: Path
 @click.pass_obj
 def approve_command(session: Session, issue: str, note: str) -> None:
     """Approve an issue as it stands. Its editions are kept; a later edit has to be approved again."""
-    from digest_mailer.services.compose import to_json
+    from digest_mailer.services.approve import to_json
 
     app = session.app()
     library = app.library
@@ -211,6 +181,17 @@ def _broken(library: "Library", issues: Sequence[IssueId]) -> list[Diagnostic]:
     return found
 
 
+def _shortened(built: Sequence[dict[str, Any]]) -> list[str]:
+    """A sentence for each issue with editions that were too long for a mail."""
+    sentences = []
+    for document in built:
+        keys = [edition["key"] for edition in document["editions"] if edition["shortened"]]
+        if keys:
+            which = f"{keys[0]} and {len(keys) - 1} more" if keys[1:] else keys[0]
+            sentences.append(f"{document['issue']}: too long for a mail, so takeaways and links to the web in {which}")
+    return sentences
+
+
 def _write_build(folder: Path, issue: IssueId, made: Sequence["Sample"]) -> dict[str, Any]:
     editions = []
     for sample in made:
@@ -229,6 +210,7 @@ def _write_build(folder: Path, issue: IssueId, made: Sequence["Sample"]) -> dict
                 "language": sample.key.language,
                 "articles": sample.edition.articles,
                 "hash": sample.hash,
+                "shortened": sample.edition.shortened,
                 "html_bytes": len(html),
                 "text_bytes": len(text),
                 "files": [f"{sample.key}/{name}" for name in ("message.eml", "index.html", "message.txt")],
@@ -238,26 +220,3 @@ def _write_build(folder: Path, issue: IssueId, made: Sequence["Sample"]) -> dict
     written = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     (folder / "build.json").write_text(written, encoding="utf-8")
     return document | {"folder": str(folder)}
-
-
-def _text(one: Diagnostic) -> str:
-    mark = " (warning)" if one.severity is Severity.WARNING else ""
-    return f"{one}{mark}\n    {one.hint}" if one.hint else f"{one}{mark}"
-
-
-def _github(one: Diagnostic) -> str:
-    """GitHub's workflow command; its message may not hold a bare percent sign or line end."""
-    message = f"{one.code} {one.message}; {one.hint}".replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::{one.severity} file={one.path},line={one.line},col={one.col}::{message}"
-
-
-def _as_data(one: Diagnostic) -> dict[str, Any]:
-    return {
-        "path": one.path,
-        "line": one.line,
-        "col": one.col,
-        "code": one.code,
-        "severity": one.severity,
-        "message": one.message,
-        "hint": one.hint,
-    }

@@ -22,7 +22,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Write": {
         "new": ("author", "Make issue files from captures of past issues."),
         "issues": ("author", "List the issues and how far each has come."),
-        "lint": ("author", "Check issues, and say everything that is wrong."),
+        "lint": ("lint", "Check issues, and say everything that is wrong."),
         "build": ("author", "Make every edition of an issue as files to look at."),
         "approve": ("author", "Approve an issue, and keep its editions as they will be sent."),
     },

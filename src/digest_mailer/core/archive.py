@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from digest_mailer.core.citation import Doi
-from digest_mailer.core.identity import ArticleKey, IssueId, TopicKey
+from digest_mailer.core.identity import ENGLISH, ArticleKey, IssueId, Language, TopicKey
 from digest_mailer.core.issue import Article, Issue
 
 MAX_RELATED = 3
@@ -23,6 +23,7 @@ class PastArticle:
     title: str
     topics: frozenset[TopicKey]
     doi: Doi | None
+    language: Language = ENGLISH  # of its title
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,10 @@ class ArchiveEntry:
     """A published issue as other issues refer to it."""
 
     issue: IssueId
-    heading: str
+    title: str  # empty when it says no more than the month
     subject: str
     articles: tuple[PastArticle, ...]
+    language: Language = ENGLISH  # of title and subject
 
 
 def index(issues: Iterable[Issue]) -> tuple[ArchiveEntry, ...]:
@@ -64,7 +66,8 @@ def related(
 
 def _entry(issue: Issue) -> ArchiveEntry:
     articles = tuple(
-        PastArticle(issue.id, a.key, a.title, frozenset(a.topics), a.citation.doi if a.citation else None)
+        PastArticle(issue.id, a.key, a.title, frozenset(a.topics), a.citation.doi if a.citation else None, a.language)
         for a in issue.articles
     )
-    return ArchiveEntry(issue.id, issue.heading, issue.subject, articles)
+    title = issue.title if issue.has_own_title else ""
+    return ArchiveEntry(issue.id, title, issue.subject, articles, issue.language)

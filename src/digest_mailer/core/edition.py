@@ -22,7 +22,7 @@ from digest_mailer.core.issue import Issue
 from digest_mailer.core.publication import NoMatch, Sender
 from digest_mailer.core.topic import Catalogue, TopicWords, has_ordinal, intersect
 
-FORMAT = 1
+FORMAT = 2  # 1 said neither whether the text is flowed, and it was not, nor whether the edition is shortened
 FEW_ARTICLES = 3  # up to here every selection is built
 _LONG_RUN = 3
 _LONGEST_NAME = 60
@@ -196,6 +196,8 @@ class Edition:
     sender: Sender
     labels: tuple[Label, ...]
     why: WhyPhrases
+    shortened: bool = False  # to takeaways, because it would have been too long for a mail
+    flowed: bool = True  # the text is format=flowed
 
     def why_line(self, topics: TopicWords, *, all_topics: bool) -> str:
         """Why this reader gets this edition: followed topics among those of its articles, in catalogue order,
@@ -230,6 +232,8 @@ def encode_edition(edition: Edition) -> bytes:
         "positions": edition.key.positions,
         "articles": edition.articles,
         "subject": edition.subject,
+        "shortened": edition.shortened,
+        "flowed": edition.flowed,
         "html": _pieces_out(edition.html),
         "text": _pieces_out(edition.text),
         "sender": {
@@ -257,7 +261,7 @@ def encode_edition(edition: Edition) -> bytes:
 def decode_edition(artefact: bytes) -> Edition:
     """An edition from its artefact. Raises ConfigError for a format that this version does not know."""
     document = json.loads(artefact)
-    if document["format"] != FORMAT:
+    if document["format"] not in (1, FORMAT):
         raise ConfigError(
             f"the stored edition has format {document['format']}, this version reads {FORMAT}",
             "send it with the version that approved it, or approve the issue again",
@@ -274,6 +278,8 @@ def decode_edition(artefact: bytes) -> Edition:
         sender=Sender(**{**sender, **mailboxes}),
         labels=tuple(Label(ordinal, name) for ordinal, name in document["labels"]),
         why=WhyPhrases(**document["why"]),
+        shortened=document.get("shortened", False),
+        flowed=document.get("flowed", False),
     )
 
 

@@ -7,8 +7,8 @@ out of a header.
 """
 
 import hmac
-import textwrap
 from base64 import b32encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -17,6 +17,7 @@ from email.utils import format_datetime
 
 from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.edition import Edition, Slot, escape_html, fill
+from digest_mailer.core.flowed import PARAMETERS, flow
 from digest_mailer.core.header import mailbox, phrase, structured, unstructured
 from digest_mailer.core.identity import IssueId, SubscriberId
 from digest_mailer.core.publication import Sender
@@ -89,7 +90,7 @@ def address(edition: Edition, recipient: Recipient, date: datetime, keys: Keys) 
         Slot.PREFERENCES: preferences_url(sender.base_url, choose),
     }
     html = fill(edition.html, {slot: escape_html(value) for slot, value in values.items()})
-    text = fill(edition.text, values | {Slot.WHY: textwrap.fill(values[Slot.WHY], TEXT_WIDTH)})
+    text = fill(edition.text, values | {Slot.WHY: flow(values[Slot.WHY], TEXT_WIDTH)})
     identifier = message_id(edition.issue, recipient.id, sender.address.domain, keys.message_id)
     headers = _headers(edition, recipient, date, identifier, values[Slot.UNSUBSCRIBE], leave)
     return Message(
@@ -99,7 +100,7 @@ def address(edition: Edition, recipient: Recipient, date: datetime, keys: Keys) 
         to=recipient.address,
         text=text,
         html=html,
-        content=headers.encode("ascii") + _body(text, html, identifier),
+        content=headers.encode("ascii") + _body(text, html, identifier, PARAMETERS if edition.flowed else {}),
     )
 
 
@@ -132,10 +133,13 @@ def _headers(
     )
 
 
-def _body(text: str, html: str, identifier: str) -> bytes:
-    """The MIME structure and both parts. The boundary cannot occur in quoted-printable: `=_` never does."""
+def _body(text: str, html: str, identifier: str, flowed: Mapping[str, str]) -> bytes:
+    """The MIME structure and both parts; `flowed` are the parameters of the text part.
+
+    The boundary cannot occur in quoted-printable: `=_` never does.
+    """
     mime = EmailMessage(policy=SMTP)
-    mime.set_content(text, charset="utf-8", cte="quoted-printable")
+    mime.set_content(text, charset="utf-8", cte="quoted-printable", params=flowed)
     mime.add_alternative(html, subtype="html", charset="utf-8", cte="quoted-printable")
     mime.set_boundary(f"=_{identifier.strip('<>').partition('@')[0]}")
     return mime.as_bytes()

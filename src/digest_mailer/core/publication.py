@@ -1,16 +1,17 @@
-"""Who publishes: name, sender, addresses, languages, and the theme's values.
+"""Who publishes: name, sender, addresses, languages, theme.
 
 Configuration fills it; an approval freezes the parts that reach a mail (`Sender`) with the edition.
 """
 
-import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.identity import ENGLISH, Language
+from digest_mailer.core.theme import Theme
 
-_COLOUR = re.compile(r"#[0-9a-f]{6}")
+HTML_BUDGET = 92 * 1024  # bytes; beyond it an edition turns to takeaways, well before Gmail's 102 KiB
 
 
 class NoMatch(StrEnum):
@@ -18,35 +19,6 @@ class NoMatch(StrEnum):
 
     SKIP = "skip"  # no mail this month
     ALL = "all"  # the whole issue
-
-
-@dataclass(frozen=True, slots=True)
-class Theme:
-    """Colours of the mail, as 6-digit hex (MJML copies any other text raw into the style).
-
-    The names say what a colour is for; `dark_*` is its counterpart for readers in dark mode.
-    """
-
-    page: str = "#f3f4f0"
-    card: str = "#ffffff"
-    ink: str = "#1f2933"
-    muted: str = "#52606d"
-    accent: str = "#0b5563"
-    rule: str = "#0b7a75"
-    tint: str = "#eef6f4"
-    hairline: str = "#d5dcd9"
-    dark_page: str = "#11171a"
-    dark_card: str = "#1a2226"
-    dark_ink: str = "#e6e9eb"
-    dark_muted: str = "#aab5be"
-    dark_accent: str = "#8ad7cd"
-    dark_tint: str = "#1f3232"
-    dark_hairline: str = "#38464c"
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            if not _COLOUR.fullmatch(getattr(self, name)):
-                raise ValueError(f"theme.{name} is not a colour like #0b5563: {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +37,18 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What a publication says of itself in one more language; what is empty stays as it is."""
+
+    name: str = ""
+    masthead: str = ""
+    masthead_long: str = ""
+    author: str = ""
+    language_notice: str = ""
+    footer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
     """One newsletter: one directory, one list."""
 
@@ -78,7 +62,10 @@ class Publication:
     postal_address: str
     timezone: str
     languages: tuple[Language, ...] = (ENGLISH,)
+    footer: str = ""  # Markdown, for the foot of the mail: who funds it, a registration, a second way to reach you
+    translations: Mapping[Language, Words] = field(default_factory=dict)
     no_match: NoMatch = NoMatch.SKIP
+    html_budget: int = HTML_BUDGET  # bytes of HTML that an edition may have before it turns to takeaways
     theme: Theme = field(default=Theme())
 
     @property
@@ -89,3 +76,11 @@ class Publication:
     def language_for(self, wanted: Language) -> Language:
         """The language a reader gets: the wanted one where the publication has it, else its first."""
         return wanted if wanted in self.languages else self.languages[0]
+
+    def in_language(self, language: Language) -> "Publication":
+        """The publication in the words of a language, as far as it has them."""
+        words = self.translations.get(language)
+        if words is None:
+            return self
+        said = {name: getattr(words, name) for name in words.__slots__ if getattr(words, name)}
+        return replace(self, **said)

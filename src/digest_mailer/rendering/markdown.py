@@ -1,30 +1,32 @@
 """An author's Markdown as sanitised HTML and as plain text, both from the same tokens.
 
 The tokens are put right first (`_prepare`), so the two parts of a mail cannot disagree: heading levels that
-skip none, links and images that a mail can have, statistics that stay on one line. Then `nh3` cleans the
+skip none, links and images that a mail can have, the spaces and quotation marks of the language. Then `nh3` cleans the
 HTML by an allow-list, the last fence behind raw HTML being off. Plain text is written by `rendering.plain`.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import nh3
+from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
 from digest_mailer.core.errors import ContentError
 from digest_mailer.core.fields import RESERVED_MARK
+from digest_mailer.core.identity import ENGLISH, Language
 from digest_mailer.core.issue import Markdown
 from digest_mailer.core.issue_file import inline_text, markdown_reader
 from digest_mailer.rendering.links import is_image, is_link
 from digest_mailer.rendering.plain import plain_text
-from digest_mailer.rendering.statistics import keep_together
+from digest_mailer.rendering.typography import FRENCH_MARKS, is_french, typeset
 
 DEEPEST = 6
 TEXT_WIDTH_PX = 520  # the card's 600 px without its gutters
 
-_READER = markdown_reader()
 _TAGS = {
     "p", "br", "a", "em", "strong", "s", "ul", "ol", "li", "blockquote", "h3", "h4", "h5", "h6", "code", "pre",
     "table", "thead", "tbody", "tr", "th", "td", "hr", "img",
@@ -50,16 +52,20 @@ class Block:
     text: str
 
 
-def render_block(source: Markdown, *, heading: int, image_width: int = TEXT_WIDTH_PX) -> Block:
+@lru_cache(maxsize=1024)  # the editions of an issue show the same texts
+def render_block(
+    source: Markdown, *, heading: int, image_width: int = TEXT_WIDTH_PX, language: Language = ENGLISH
+) -> Block:
     """Render Markdown whose first heading gets the level `heading`; images at most `image_width` pixels wide.
 
     Raises ContentError when the result holds the mark of a personal slot, which escapes in Markdown can hide
     from the parser.
     """
-    tokens = _READER.parse(source)
-    _prepare(tokens, heading, image_width)
+    reader = _reader(is_french(language))
+    tokens = reader.parse(source)
+    _prepare(tokens, heading, image_width, language)
     html = nh3.clean(
-        _READER.renderer.render(tokens, _READER.options, {}),
+        reader.renderer.render(tokens, reader.options, {}),
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         allowed_classes=_CLASSES,
@@ -72,7 +78,18 @@ def render_block(source: Markdown, *, heading: int, image_width: int = TEXT_WIDT
     return Block(Markup(html), text)  # noqa: S704 - nh3 cleaned it
 
 
-def _prepare(tokens: Sequence[Token], heading: int, image_width: int) -> None:
+@lru_cache(maxsize=2)
+def _reader(french: bool) -> MarkdownIt:
+    """French has its own quotation marks; other authors' marks stay as they typed them."""
+    reader = markdown_reader()
+    if french:
+        reader.enable("smartquotes")
+        reader.options["typographer"] = True
+        reader.options["quotes"] = list(FRENCH_MARKS)
+    return reader
+
+
+def _prepare(tokens: Sequence[Token], heading: int, image_width: int, language: Language) -> None:
     _set_heading_levels(tokens, heading)
     for token in tokens:
         if token.type == "table_open":
@@ -80,7 +97,7 @@ def _prepare(tokens: Sequence[Token], heading: int, image_width: int) -> None:
         elif token.type in ("th_open", "td_open"):
             _set_alignment(token)
         elif token.type == "inline" and token.children:
-            token.children = _inline(token.children, image_width)
+            token.children = _inline(token.children, image_width, language)
 
 
 def _set_heading_levels(tokens: Sequence[Token], first: int) -> None:
@@ -103,13 +120,13 @@ def _set_alignment(cell: Token) -> None:
         cell.attrSet("align", found[1])
 
 
-def _inline(children: Sequence[Token], image_width: int) -> list[Token]:
-    """The tokens of a line of prose: statistics kept together, links and images that a mail cannot have undone."""
+def _inline(children: Sequence[Token], image_width: int, language: Language) -> list[Token]:
+    """The tokens of a line of prose: typeset, and links and images that a mail cannot have undone."""
     kept: list[Token] = []
     unlinked = 0
     for child in children:
         if child.type == "text":
-            child.content = keep_together(child.content)
+            child.content = typeset(child.content, language)
         elif child.type == "link_open":
             if not is_link(str(child.attrs.get("href", ""))):
                 unlinked += 1

@@ -2,8 +2,9 @@
 
 Links in prose become numbers, `[1]`, with their addresses listed below the text (a link whose words are its
 address stands as it is). Lists hang, quotations begin with `>`, code is indented, a table is a line a row.
-Only a word that cannot be broken, an address for instance, makes a line longer than 72. No-break spaces
-survive in the result; `rendering.text` turns them into ordinary ones when everything is in its place.
+Only a word that cannot be broken, an address for instance, makes a line longer than 72. What cannot be in an
+author's text stands for what `rendering.text` puts in when everything is in its place: SOFT_BREAK at the end of
+a line that a mail program may join with the next, QUOTE for the sign of a quotation, no-break spaces.
 """
 
 import re
@@ -14,9 +15,11 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from digest_mailer.rendering.links import spell
-from digest_mailer.rendering.statistics import NO_BREAK
+from digest_mailer.rendering.typography import NO_BREAK
 
 WIDTH = 72
+SOFT_BREAK = "\x03"
+QUOTE = "\x02"
 _SPACES = re.compile(r"[ \t\n\r]+")  # not the no-break space
 _CODE_INDENT = "    "
 
@@ -30,23 +33,34 @@ def plain_text(tokens: Sequence[Token]) -> str:
 
 
 def wrap(text: str, width: int = WIDTH, *, first: str = "", rest: str = "") -> str:
-    """Break a text into lines of at most `width`; its own line breaks stay. `first` and `rest` are indents."""
-    lines: list[str] = []
+    """Break a text into lines of at most `width`; its own line breaks stay. `first` and `rest` are indents.
+
+    The breaks of a text without indents are soft; behind an indent the next line could not be joined well.
+    """
+    between = "\n" if first or rest else f"{SOFT_BREAK}\n"
+    paragraphs: list[str] = []
     for line in text.split("\n"):
-        lines += textwrap.wrap(
+        wrapped = textwrap.wrap(
             _SPACES.sub(" ", line),
             width,
-            initial_indent=rest if lines else first,
+            initial_indent=rest if paragraphs else first,
             subsequent_indent=rest,
             break_long_words=False,
             break_on_hyphens=False,
         )
-    return "\n".join(lines)
+        if wrapped:
+            paragraphs.append(between.join(wrapped))
+    return "\n".join(paragraphs)
+
+
+def hard(text: str) -> str:
+    """The text with its soft breaks made hard."""
+    return text.replace(SOFT_BREAK, "")
 
 
 def underline(text: str, sign: str) -> str:
     """A heading: the text, wrapped, with a rule as long as its longest line below it."""
-    wrapped = wrap(text)
+    wrapped = hard(wrap(text))
     longest = max((len(line) for line in wrapped.split("\n")), default=0)
     return f"{wrapped}\n{sign * min(longest, WIDTH)}"
 
@@ -70,7 +84,7 @@ class _Writer:
             case "bullet_list" | "ordered_list":
                 return self.list(node, width)
             case "blockquote":
-                return textwrap.indent(self.joined(node, width - 2), "> ", lambda _: True)
+                return textwrap.indent(self.joined(node, width - 2), f"{QUOTE} ", lambda _: True)
             case "fence" | "code_block":
                 return _code(node.content, width)
             case "table":
@@ -95,7 +109,7 @@ class _Writer:
         items = []
         for number, item in enumerate(node.children, start):
             mark = f"{number}. " if node.type == "ordered_list" else "- "
-            text = self.joined(item, width - len(mark), "\n" if tight else "\n\n")
+            text = hard(self.joined(item, width - len(mark), "\n" if tight else "\n\n"))
             items.append(mark + textwrap.indent(text, " " * len(mark)).removeprefix(" " * len(mark)))
         return ("\n" if tight else "\n\n").join(items)
 
@@ -104,7 +118,7 @@ class _Writer:
         lines = []
         for part in node.children:
             rows = [" | ".join(self.words(cell) for cell in row.children) for row in part.children]
-            lines += [wrap(row, width, rest="  ") for row in rows]
+            lines += [wrap(row, width, rest="  ") for row in rows]  # a rest makes the breaks hard
             if part.type == "thead":
                 lines.append("-" * min(width, max(len(line) for line in lines[-1].split("\n"))))
         return "\n".join(lines)

@@ -1,9 +1,10 @@
-"""The publication's templates: source texts by name, and the two Jinja environments that run them.
+"""The publication's templates: source texts by name, and the Jinja environments that run them.
 
 The shell reads the files; a publication's own file takes the place of the packaged one of the same name.
 HTML templates escape every value, text templates none, and a name that does not exist, or a value that is
 None, is an error in both instead of a hole in a mail. Stylesheets go through Jinja for the theme's colours
-only, with another sign for comments: in CSS, `{#` begins the rule of an id.
+only, with another sign for comments: in CSS, `{#` begins the rule of an id. `translations/LANGUAGE.po` holds
+the mail's words in another language; templates look theirs up with `_("...")`.
 """
 
 import re
@@ -15,11 +16,24 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, TemplateError, 
 from markupsafe import Markup
 
 from digest_mailer.core.errors import ContentError
+from digest_mailer.core.identity import ENGLISH, Language
 from digest_mailer.rendering.links import safe_url
+from digest_mailer.rendering.phrases import Phrases, read_phrases
 from digest_mailer.rendering.plain import underline, wrap
+from digest_mailer.rendering.trace import Trace, trace
 
 _CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _HINT = "correct the template; templates/README.md says what each is given"
+
+
+class TemplateMistake(ContentError):  # noqa: N818 - as the core names it
+    """A template that cannot run; it knows where."""
+
+    def __init__(self, template: str, line: int, message: str) -> None:
+        super().__init__(f"template {template}, line {line}: {message}", _HINT)
+        self.template = template
+        self.line = line
+        self.message = message
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,7 @@ class Templates:
     _html: Environment = field(init=False, repr=False, compare=False)
     _text: Environment = field(init=False, repr=False, compare=False)
     _css: Environment = field(init=False, repr=False, compare=False)
+    _styles: dict[tuple[object, ...], Markup] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         html, text = _environment(self.sources, escape=True), _environment(self.sources, escape=False)
@@ -39,6 +54,14 @@ class Templates:
         for name, environment in (("_html", html), ("_text", text), ("_css", css)):
             object.__setattr__(self, name, environment)
 
+    def phrases(self, language: Language) -> Phrases:
+        """The mail's words in a language. Raises ContentError when it has none in it."""
+        return read_phrases(language, self.sources.get(f"translations/{language}.po"))
+
+    def has_phrases(self, language: Language) -> bool:
+        """Whether the mail has words in a language."""
+        return language == ENGLISH or f"translations/{language}.po" in self.sources
+
     def html(self, name: str, **values: object) -> str:
         """Run an HTML or MJML template. Raises ContentError with the template's name and line."""
         return self._run(self._html, name, values)
@@ -47,8 +70,18 @@ class Templates:
         """Run a text template. Raises ContentError with the template's name and line."""
         return self._run(self._text, name, values)
 
+    def trace(self, name: str, **values: object) -> Trace:
+        """Which line of which HTML template writes what, with these values."""
+        return trace(self._html, self.sources, name, values)
+
     def css(self, name: str, **values: object) -> Markup:
         """A stylesheet without its comments and indents. Raises ContentError also for `<`, which MJML cannot read."""
+        asked = (name, *sorted(values.items()))
+        if asked not in self._styles:
+            self._styles[asked] = self._stylesheet(name, values)
+        return self._styles[asked]
+
+    def _stylesheet(self, name: str, values: Mapping[str, object]) -> Markup:
         css = _CSS_COMMENT.sub("", self._run(self._css, name, values))
         if "<" in css:
             raise ContentError(f'template {name}: a stylesheet of a mail cannot hold "<"', _HINT)
@@ -58,16 +91,17 @@ class Templates:
         try:
             return environment.get_template(name).render(values)
         except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as problem:
-            raise ContentError(self._sentence(problem, name), _HINT) from problem
+            raise self._mistake(problem, name) from problem
 
-    def _sentence(self, problem: Exception, name: str) -> str:
+    def _mistake(self, problem: Exception, name: str) -> ContentError:
         if isinstance(problem, TemplateSyntaxError):
-            return f"template {problem.name or name}, line {problem.lineno}: {problem.message}"
+            return TemplateMistake(problem.name or name, problem.lineno, problem.message or "it cannot be read")
         if name not in self.sources:
-            return f"there is no template {name}"
+            return ContentError(f"there is no template {name}", _HINT)
         frames = [f for f in traceback.extract_tb(problem.__traceback__) if f.filename in self.sources]
-        place = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else name
-        return f"template {place}: {problem}"
+        if frames:
+            return TemplateMistake(frames[-1].filename, frames[-1].lineno or 1, str(problem))
+        return TemplateMistake(name, 1, str(problem))
 
 
 def _environment(sources: Mapping[str, str], *, escape: bool, comment: tuple[str, str] = ("{#", "#}")) -> Environment:

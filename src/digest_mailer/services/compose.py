@@ -1,4 +1,4 @@
-"""From an issue to its editions, and to an approval that keeps them.
+"""From an issue to its editions.
 
 `source_digest` tells whether an issue is still what was approved: it covers the issue's own text, the
 settings and the templates, but not `published`, and not other issues, whose later edits change nothing here.
@@ -6,24 +6,22 @@ settings and the templates, but not `published`, and not other issues, whose lat
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from itertools import groupby
 
 from digest_mailer.core.archive import before
 from digest_mailer.core.audience import EVERYBODY
-from digest_mailer.core.edition import Edition, EditionKey, article_topics, encode_edition, keys_to_build, plan
+from digest_mailer.core.edition import Edition, EditionKey, article_topics, keys_to_build, plan
 from digest_mailer.core.edition import ReaderGroup as Group
-from digest_mailer.core.identity import IssueId
 from digest_mailer.core.issue import Issue
 from digest_mailer.core.issue_writer import serialise_issue
-from digest_mailer.core.mailing import Approval
 from digest_mailer.core.publication import Publication
 from digest_mailer.core.topic import union
-from digest_mailer.ports import Approvals, Clock, Subscribers
-from digest_mailer.rendering.compile import compile_edition
+from digest_mailer.core.translation import in_language
+from digest_mailer.ports import Subscribers
+from digest_mailer.rendering.compile import Rendering
 from digest_mailer.rendering.model import Context
-from digest_mailer.rendering.templates import Templates
 from digest_mailer.services.library import Library
 
 
@@ -36,11 +34,20 @@ class Composer:
 
     def editions(self, issue: Issue, keys: Iterable[EditionKey]) -> Mapping[EditionKey, Edition]:
         """Render these editions. Raises ContentError when a template or an edition will not do."""
+        return {rendering.key: rendering.edition() for rendering in self.renderings(issue, keys)}
+
+    def renderings(self, issue: Issue, keys: Iterable[EditionKey]) -> Iterator[Rendering]:
+        """What makes these editions, for a look at each step; in the order of the keys."""
+        context = self.context
+        for language, wanted in groupby(sorted(keys), lambda key: key.language):
+            words, past = in_language(issue, language), before(self.library.archive(language), issue.id)
+            yield from (Rendering(words, key, past, context) for key in wanted)
+
+    @property
+    def context(self) -> Context:
+        """What every edition is rendered with."""
         vocabulary = self.library.vocabulary
-        templates = Templates(self.library.source.templates())
-        context = Context(self.publication, vocabulary.catalogue, vocabulary.types, templates)
-        past = before(self.library.archive(), issue.id)
-        return {key: compile_edition(issue, key, past, context) for key in keys}
+        return Context(self.publication, vocabulary.catalogue, vocabulary.types, self.library.templates)
 
     def keys(self, issue: Issue, people: Subscribers | None) -> tuple[EditionKey, ...]:
         """The editions to make: all of a small issue, and those that stored subscribers would get of any."""
@@ -52,9 +59,10 @@ class Composer:
         """SHA-256 in hex of everything an approval of this issue approves, as it stands now."""
         vocabulary = self.library.vocabulary
         topics = {key for article in issue.articles for key in article.topics}
-        templates = self.library.source.templates()
+        templates = self.library.templates.sources
         document = {
             "issue": serialise_issue(replace(issue, published=None), vocabulary),
+            "translations": {one.language: serialise_issue(one, vocabulary) for one in issue.translations},
             "publication": asdict(self.publication),
             "topics": [asdict(topic) for topic in vocabulary.catalogue if topic.key in topics],
             "types": [asdict(one) for one in vocabulary.types],
@@ -68,38 +76,3 @@ class Composer:
         readers = [Group(g.topics, g.all_topics, g.language, g.people) for g in groups if g.follows]
         publication = self.publication
         return tuple(plan(issue, catalogue, readers, publication.languages, publication.no_match).readers)
-
-
-@dataclass(frozen=True, slots=True)
-class Approver:
-    """Keeps every compiled edition of an issue, so that what is sent is what was approved."""
-
-    composer: Composer
-    approvals: Approvals
-    people: Subscribers
-    clock: Clock
-
-    def approve(self, issue_id: IssueId, approver: str, note: str) -> Approval:
-        """Approve an issue as it stands. Raises IssueError when it has errors."""
-        issue = self.composer.library.load(issue_id)
-        editions = self.composer.editions(issue, self.composer.keys(issue, self.people))
-        artefacts = {key: encode_edition(edition) for key, edition in editions.items()}
-        digest = self.composer.source_digest(issue)
-        return self.approvals.add(issue_id, digest, artefacts, approver, note, self.clock.now())
-
-    def standing(self, issue: Issue) -> tuple[Approval | None, bool]:
-        """The newest approval of an issue, and whether the issue is still what it approved."""
-        approval = self.approvals.latest(issue.id)
-        return approval, approval is not None and approval.source_digest == self.composer.source_digest(issue)
-
-
-def to_json(approval: Approval) -> dict[str, Any]:
-    """An approval as data for a result."""
-    return {
-        "issue": approval.issue,
-        "digest": approval.source_digest,
-        "approved_at": approval.approved_at.isoformat(),
-        "approver": approval.approver,
-        "note": approval.note,
-        "editions": [{"key": str(key), "hash": edition} for key, edition in approval.editions.items()],
-    }

@@ -10,7 +10,7 @@ from digest_mailer.core.mailing import Approval, Mailing
 from digest_mailer.core.publication import Publication
 from digest_mailer.core.urls import issues_url
 from digest_mailer.ports import Approvals, Probe, Subscribers, Transport
-from digest_mailer.services.compose import Approver
+from digest_mailer.services.approve import Approver
 from digest_mailer.services.planning import SendPlan
 
 TOLERANCE = 0.05  # by how much the number of people may differ from the confirmed one

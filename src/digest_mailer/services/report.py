@@ -6,7 +6,7 @@ from digest_mailer.core.delivery import HandOff
 from digest_mailer.core.identity import IssueId
 from digest_mailer.core.mailing import Mailing, Progress
 from digest_mailer.ports import Ledger
-from digest_mailer.services.compose import Approver
+from digest_mailer.services.approve import Approver
 from digest_mailer.services.library import Examined, Library
 
 

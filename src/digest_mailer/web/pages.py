@@ -16,10 +16,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from digest_mailer.bootstrap import App
 from digest_mailer.core.errors import DigestError, TemporaryProblem
+from digest_mailer.core.identity import Language
 from digest_mailer.core.issue import Markdown
 from digest_mailer.rendering.markdown import render_block
-from digest_mailer.rendering.statistics import keep_together, keep_value_together
 from digest_mailer.rendering.templates import Templates
+from digest_mailer.rendering.typography import typeset, typeset_value
 
 CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'; "
@@ -63,8 +64,8 @@ class Pages:
             "publication": self.app.publication,
             "inbox": self.inbox,
             "prose": _prose,
-            "together": keep_together,
-            "value_together": keep_value_together,
+            "typeset": typeset,
+            "typeset_value": typeset_value,
         }
         html = self._current().html(f"web/{name}.html.j2", **common, **values)
         return HTMLResponse(html.encode("utf-8", "replace"), status, headers)
@@ -108,5 +109,5 @@ class Pages:
         return self._templates
 
 
-def _prose(source: Markdown, heading: int) -> Markup:
-    return render_block(source, heading=heading, image_width=COLUMN_PX).html
+def _prose(source: Markdown, heading: int, language: Language) -> Markup:
+    return render_block(source, heading=heading, image_width=COLUMN_PX, language=language).html
