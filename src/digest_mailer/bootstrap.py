@@ -15,9 +15,11 @@ from typing import Any
 
 from digest_mailer import config, resources
 from digest_mailer.adapters import archive_probe, captures, subscriber_csv
+from digest_mailer.adapters.browser import Browser
 from digest_mailer.adapters.departures import DepartureJournal
 from digest_mailer.adapters.issue_files import IssueFiles
 from digest_mailer.adapters.keys import KEYS_LOST, KeyFiles
+from digest_mailer.adapters.link_probe import LinkProbe
 from digest_mailer.adapters.project_files import make_project
 from digest_mailer.adapters.store.approvals import ApprovalStore
 from digest_mailer.adapters.store.database import Database
@@ -148,6 +150,14 @@ class App:
     def fixer(self, library: Library) -> Fixer:
         """Changes in issue files what is safe to change."""
         return Fixer(library)
+
+    def browser(self) -> Browser:
+        """Chromium, to look at mails with, as a context. Raises ConfigError on entry when it is not installed."""
+        return Browser()
+
+    def link_probe(self) -> LinkProbe:
+        """Asks addresses whether they answer, and remembers their answers for a while."""
+        return LinkProbe(self.state / "links.json", self.clock)
 
     def linter(self, library: Library) -> Linter:
         """Says what is wrong with an issue and its editions."""

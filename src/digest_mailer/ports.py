@@ -14,8 +14,10 @@ from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.audience import AudienceGroup, Candidate, ImportResult, Segment, State, Subscriber
 from digest_mailer.core.delivery import HandOff, Outcome
 from digest_mailer.core.edition import EditionKey
+from digest_mailer.core.finding import Finding
 from digest_mailer.core.identity import IssueId, Language, RowId, SubscriberId
 from digest_mailer.core.issue_file import Vocabulary
+from digest_mailer.core.link_answer import LinkAnswer
 from digest_mailer.core.mailing import Approval, Claim, Mailing, Progress, Status
 from digest_mailer.core.message import Message
 from digest_mailer.core.topic import TopicWords
@@ -60,6 +62,20 @@ class IssueSource(Protocol):
 
     def templates(self) -> Mapping[str, str]:
         """Every template by name."""
+
+
+class Eye(Protocol):
+    """Looks at finished mails as a reader's screen would show them."""
+
+    def look(self, html: str) -> list[Finding]:
+        """Everything wrong with a finished HTML on a screen."""
+
+
+class Asker(Protocol):
+    """Asks web addresses whether they answer."""
+
+    def __call__(self, urls: Iterable[str]) -> dict[str, LinkAnswer]:
+        """What each of them answered."""
 
 
 class Subscribers(Protocol):

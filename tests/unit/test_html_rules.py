@@ -172,6 +172,7 @@ def test_a_style_is_read_as_a_browser_reads_it() -> None:
     )
     assert style.hides
     assert not read_style("display:none;display:block").hides
+    assert not read_style("display:block;float:none").hides
 
 
 # -- leftovers
@@ -255,6 +256,7 @@ def link(href: str, words: str = "The study itself") -> str:
         "JavaScript:alert(1)",
         "data:text/html,x",
         "ftp://example.org/",
+        "ftp://localhost/",
         "/issues/",
         "issues/2023-07",
         "//example.org/",
@@ -359,6 +361,17 @@ def test_words_that_say_where(words: str) -> None:
     assert check_html(link(URL, words)) == []
 
 
+def test_a_link_with_nothing_to_go_by() -> None:
+    assert ("DM411", "<a") in told(check_html(with_body('<p><a href=""></a>Words</p>')))
+    picture = f'<p><a href="{URL}"><img src="{PNG}" width="1" height="1"></a>Words</p>'
+    assert told(check_html(with_body(picture))) == [("DM411", URL), ("DM415", PNG)]
+
+
+def test_the_parts_of_a_map_are_links() -> None:
+    area = f'<map name="m"><area href="{URL}" alt="The study"><area href="{URL}/2"></map><p>Words</p>'
+    assert told(check_html(with_body(area))) == [("DM411", f"{URL}/2")]
+
+
 def test_a_personal_link_is_found_by_its_words() -> None:
     html = replaced(">unsubscribe<", ">here<")
     assert told(check_html(html)) == [("DM412", "here")]
@@ -373,6 +386,17 @@ def test_the_same_words_for_two_addresses() -> None:
     assert told(found) == [("DM413", f"{URL}/2")]
     assert found[0].severity is Severity.WARNING
     assert URL in found[0].message
+
+
+def test_links_that_say_nothing_are_not_compared() -> None:
+    assert told(check_html(with_body(f'<p>x<a href="{URL}"></a><a href="{URL}/2"></a></p>'))) == [
+        ("DM411", URL),
+        ("DM411", f"{URL}/2"),
+    ]
+    assert told(check_html(with_body(f'<p><a href="{URL}">here</a> <a href="{URL}/2">here</a></p>'))) == [
+        ("DM412", URL),
+        ("DM412", f"{URL}/2"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -418,6 +442,7 @@ def test_words_that_show_another_host(href: str, words: str) -> None:
         (URL, "editor@example.net"),
         ("__DM_UNSUBSCRIBE__", "https://digest.example.org/u"),
         ("#here", "www.example.org"),
+        ("mailto:editor@example.org", "www.example.net"),
     ],
 )
 def test_words_that_show_the_host_or_none(href: str, words: str) -> None:
@@ -493,6 +518,11 @@ def test_headings_in_order(html: str) -> None:
 )
 def test_what_is_not_said_of_the_language(old: str, new: str, near: str) -> None:
     assert told(check_html(replaced(old, new))) == [("DM417", near)]
+
+
+def test_a_language_that_is_said_where_nobody_looks() -> None:
+    html = replaced('<div lang="en"', '<div lang="en" style="display:none">x</div><div')
+    assert told(check_html(html)) == [("DM417", "<mj-body")]
 
 
 def test_a_language_from_right_to_left() -> None:

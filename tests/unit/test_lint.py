@@ -9,7 +9,7 @@ from digest_mailer.core.citation import Citation, Doi
 from digest_mailer.core.errors import Place, Severity
 from digest_mailer.core.identity import ArticleKey, IssueId, TopicKey
 from digest_mailer.core.issue import Article, Issue
-from digest_mailer.core.lint import before, check_issue, dois_of, keys_of
+from digest_mailer.core.lint import before, check_followers, check_issue, dois_of, keys_of
 from digest_mailer.core.topic import Catalogue, Topic
 
 SAMPLES = sorted(path.stem for path in (ROOT / "newsletters").glob("2*.md") if "." not in path.stem)
@@ -114,25 +114,22 @@ def test_two_citations_of_one_paper_differ_only_in_their_words() -> None:
 @pytest.mark.parametrize(
     ("followers", "found"),
     [
-        (None, []),
-        ({}, []),
-        ({TopicKey("empathy"): 0}, []),
-        ({TopicKey("training"): 0, TopicKey("empathy"): 0}, []),
+        ({}, ["DM121"]),
+        ({TopicKey("empathy"): 0}, ["DM121"]),
         ({TopicKey("training"): 1, TopicKey("empathy"): 0}, ["DM121"]),
         ({TopicKey("training"): 1}, ["DM121"]),
         ({TopicKey("training"): 1, TopicKey("empathy"): 1}, []),
     ],
 )
-def test_a_topic_without_people_is_told_where_there_are_people(
-    followers: dict[TopicKey, int] | None, found: list[str]
-) -> None:
-    told = check_issue(sound(whole()), catalogue(), {}, followers=followers)
+def test_a_topic_without_people_is_told(followers: dict[TopicKey, int], found: list[str]) -> None:
+    told = check_followers(sound(whole()), catalogue(), followers)
     assert [one.code for one in told] == found
 
 
 def test_a_retired_topic_is_not_told_twice() -> None:
     old = Catalogue((Topic(0, TopicKey("empathy"), "Empathy", retired=True),))
-    told = check_issue(sound(whole()), old, {}, followers={TopicKey("training"): 1})
+    issue = sound(whole())
+    told = [*check_issue(issue, old, {}), *check_followers(issue, old, {TopicKey("training"): 1})]
     assert [one.code for one in told] == ["DM108"]
 
 

@@ -15,7 +15,7 @@ from core_support import CORPUS, ROOT, catalogue, vocabulary
 from digest_mailer.core.errors import Diagnostic, Severity
 from digest_mailer.core.identity import IssueId, TopicKey
 from digest_mailer.core.issue_file import parse_issue
-from digest_mailer.core.lint import check_issue
+from digest_mailer.core.lint import check_followers, check_issue
 
 CASES = sorted((CORPUS / "lint").glob("*.md"))
 FOLLOWERS = {topic.key: 3 for topic in catalogue() if topic.key != "attachment"} | {TopicKey("common-factors"): 0}
@@ -33,8 +33,8 @@ def lint(path: Path, line_end: str = "\n") -> list[Diagnostic]:
     issue = parse_issue(read(f"{stem}.md"), "2023-07.md", vocabulary())
     if stem != path.stem:
         issue = replace(issue, translations=(parse_issue(read(path.name), "2023-07.fr.md", vocabulary()),))
-    followers = FOLLOWERS if "follow" in stem else None
-    return check_issue(issue, catalogue(), {}, followers=followers, dois_elsewhere=SENT)
+    found = check_issue(issue, catalogue(), {}, dois_elsewhere=SENT)
+    return sorted([*found, *check_followers(issue, catalogue(), FOLLOWERS)]) if "follow" in stem else found
 
 
 def expected(path: Path) -> list[dict[str, object]]:

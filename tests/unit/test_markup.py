@@ -106,8 +106,8 @@ def test_every_piece_stands_within_the_text(text: str) -> None:
 @given(soups)
 def test_every_address_stands_where_it_is_said_to(text: str) -> None:
     for link in dissect(text).links:
-        typed = link.address.removeprefix("mailto:")
-        if not set(typed) & set("\\&;\x00\ufffd"):
+        if not set(text[link.start : link.end]) & set("\\&\x00"):  # which mean something else in an address
+            typed = link.address.removeprefix("mailto:")
             assert text[link.start :].startswith(typed), (link, text[link.start :])
 
 

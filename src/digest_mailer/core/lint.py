@@ -8,6 +8,7 @@ those that can be put right without asking. A translation is examined for its wo
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 from digest_mailer.core.citation import Citation
 from digest_mailer.core.errors import Diagnostic, Place
@@ -35,22 +36,25 @@ def check_issue(
     catalogue: Catalogue,
     keys_elsewhere: Mapping[ArticleKey, IssueId],
     *,
-    followers: Mapping[TopicKey, int] | None = None,
     dois_elsewhere: Mapping[str, Stated] | None = None,
 ) -> list[Diagnostic]:
     """Everything that stands between this issue and a send, and what would make it better.
 
-    `followers` counts the people of each topic, None where nobody knows; `dois_elsewhere` has the articles of older
-    issues by their DOI in lower case.
+    `dois_elsewhere` has the articles of older issues by their DOI in lower case.
     """
     findings = [*_issue_findings(issue), *_doi_findings(issue, dois_elsewhere or {})]
     for article in issue.articles:
         findings += [*_article_findings(article, catalogue), *_key_findings(article, keys_elsewhere)]
-        findings += _follower_findings(issue.source, article, catalogue, followers or {})
     found = [_diagnostic(issue, finding) for finding in findings]
     for one in (issue, *issue.translations):
         found += {_diagnostic(one, finding) for finding in _word_findings(one, catalogue)}
     return sorted(found)
+
+
+def check_followers(issue: Issue, catalogue: Catalogue, followers: Mapping[TopicKey, int]) -> list[Diagnostic]:
+    """The topics of an issue that nobody follows; `followers` counts the people of each topic."""
+    found = (_follower_findings(issue.source, article, catalogue, followers) for article in issue.articles)
+    return sorted(_diagnostic(issue, finding) for finding in chain.from_iterable(found))
 
 
 def keys_of(issues: Iterable[Issue], *, but: IssueId) -> dict[ArticleKey, IssueId]:
@@ -142,7 +146,7 @@ def _follower_findings(
 ) -> Iterator[Finding]:
     start = article.places.get("topics", article.place)
     for topic in map(catalogue.by_key, article.topics):
-        if any(followers.values()) and not followers.get(topic.key) and not topic.retired:
+        if not followers.get(topic.key) and not topic.retired:
             texts = (one for one in source.written if one.field == "topics" and one.start >= start)
             place = next((one.start for one in sorted(texts) if catalogue.find(one.text) == topic), start)
             hint = "choose a topic beside it that people follow, or leave it to the followers of all topics"

@@ -50,8 +50,8 @@ _AS_DIV = "write div, with a role where it matters"
 _AS_PAGE = "link to a page that asks"
 _AS_PNG = "make it a PNG or a JPEG"
 
-FLOAT = Lack("float", (WORD,), "write the attribute align on a picture or a table")
-AUTO_MARGIN = Lack("margin: auto", (WORD,), "write the attribute align")
+_FLOAT = Lack("float", (WORD,), "write the attribute align on a picture or a table")
+_AUTO_MARGIN = Lack("margin: auto", (WORD,), "write the attribute align")
 _VARIABLE = Lack("a CSS variable", (GMAIL, OUTLOOK, YAHOO), "write the value itself")
 _NEW_COLOUR = Lack("this way to write a colour", (GMAIL, OUTLOOK, YAHOO), _AS_HEX)
 
@@ -67,10 +67,10 @@ _RULES: tuple[tuple[re.Pattern[str], re.Pattern[str], Lack], ...] = tuple(
         ("display", "flex|grid", Lack("display: flex or grid", (WORD,), _AS_TABLE)),
         ("position", "absolute|relative|fixed", Lack("position", (GMAIL, OUTLOOK), _AS_TABLE)),
         ("position", "sticky", Lack("position: sticky", (GMAIL, WORD), "leave it where it stands")),
-        ("float", "(?=left|right|inline)", FLOAT),
+        ("float", "(?=left|right|inline)", _FLOAT),
         ("margin(?:-.+)?", r"(?:^|\s)-[\d.]*[1-9][\w.]*",
          Lack("a negative margin", (GMAIL, OUTLOOK, YAHOO), "use padding")),
-        ("margin(?:-left|-right)?", r".*\bauto\b.*", AUTO_MARGIN),
+        ("margin(?:-left|-right)?", r".*\bauto\b.*", _AUTO_MARGIN),
         ("opacity", r"^(?=0?\.\d|0|\d\d?%)", Lack("opacity", (WORD,), _AS_HEX)),
         ("visibility", "(?=hidden|collapse)", Lack("visibility", (GMAIL, WORD), "leave out what nobody should see")),
         ("object-(?:fit|position)", "", Lack("object-fit", (WORD, YAHOO), "cut the picture to its size")),
@@ -159,9 +159,9 @@ def _in_style(style: Style) -> tuple[tuple[Lack, str], ...]:
 
 def _is_excused(node: Node, lack: Lack) -> bool:
     """Whether Word gets the same in another way: by `align`, or by the table that MJML puts around a div."""
-    if lack is FLOAT:
+    if lack is _FLOAT:
         return node.tag in ("img", "table") and bool(node.get("align"))
-    if lack is AUTO_MARGIN:
+    if lack is _AUTO_MARGIN:
         return node.tag == "div" or bool(node.get("align")) or not (node.tag in ("img", "table") or node.words)
     return False
 

@@ -103,8 +103,7 @@ def _whole_texts(page: Page) -> Iterator[Finding]:
     for node in page.speakers:
         words = node.words
         if words in _EMPTY_VALUES and node.tag not in _EMPHASIS:
-            table = next(node.element.iterancestors("table"), None)
-            if table is not None and table in data:
+            if next(node.element.iterancestors("table"), None) in data:
                 continue
             yield Finding(
                 "DM405",

@@ -93,9 +93,10 @@ class Page:
         return [node for node in self.having(*tags) if node.shown]
 
 
-def data_tables(page: Page) -> set[Element | None]:
+def data_tables(page: Page) -> set[Element]:
     """The tables of data: those with a `th` of their own. All others are there for the layout."""
-    return {next(node.element.iterancestors("table"), None) for node in page.having("th")}
+    around = (next(node.element.iterancestors("table"), None) for node in page.having("th"))
+    return {table for table in around if table is not None}
 
 
 def read_page(html: str) -> Page:

@@ -35,7 +35,7 @@ def check_structure(page: Page) -> Iterator[Finding]:
     """Everything that is wrong with how the HTML is put together."""
     for image in page.shown("img"):
         yield from _check_image(image)
-    yield from _check_headings([node for node in page.shown(*HEADINGS) if node.shown])
+    yield from _check_headings(page.shown(*HEADINGS))
     yield from _check_language(page)
     yield from _check_tables(page)
     for name, count in Counter(page.ids).items():

@@ -53,10 +53,10 @@ _SHORTHANDS = {
 class Style:
     """A style attribute. Names are in lower case; values have lost their `!important`."""
 
-    text: str = ""
-    declarations: tuple[tuple[str, str], ...] = ()
-    unreadable: tuple[str, ...] = ()
-    hides: bool = False  # display: none
+    text: str
+    declarations: tuple[tuple[str, str], ...]
+    unreadable: tuple[str, ...]
+    hides: bool  # display: none
 
 
 @lru_cache(maxsize=1024)

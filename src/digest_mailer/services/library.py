@@ -1,12 +1,11 @@
 """The publication's issues as the rest of the program sees them: read, examined, indexed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from digest_mailer.core.archive import ArchiveEntry, index
 from digest_mailer.core.errors import Diagnostic, IssueError, NothingMatched, Severity, UsageError
-from digest_mailer.core.identity import ArticleKey, IssueId, Language, TopicKey, parse_issue_id
+from digest_mailer.core.identity import ArticleKey, IssueId, Language, parse_issue_id
 from digest_mailer.core.issue import Issue
 from digest_mailer.core.issue_file import Vocabulary, examine_issue
 from digest_mailer.core.lint import Stated, before, check_issue, dois_of, keys_of
@@ -34,7 +33,6 @@ class Library:
     """Reads each file once; make a new one to see later changes."""
 
     source: IssueSource
-    followers: Mapping[TopicKey, int] | None = None  # how many people follow each topic; None where nobody counted
     _examined: dict[IssueId, Examined] = field(default_factory=dict)
     _parsed: dict[IssueId, tuple[Issue | None, list[Diagnostic]]] = field(default_factory=dict)
     _archives: dict[Language | None, tuple[ArchiveEntry, ...]] = field(default_factory=dict)
@@ -132,7 +130,6 @@ class Library:
             issue,
             self.vocabulary.catalogue,
             self._earlier(issue, others),
-            followers=self.followers,
             dois_elsewhere=before(self._dois, issue.id),
         )
 

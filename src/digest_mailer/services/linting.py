@@ -3,28 +3,35 @@
 What the parser and the rules of `core.lint` say of the files comes first. Then each edition is made as `approve`
 would make it, and its MJML, its HTML and its text are checked; a mistake is shown once, at the line of the file
 that a person has to open, with the editions that have it when not all do. `approve` refuses an issue with errors.
+A browser and the network are asked only by those who want it: `look` and `ask`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import html
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from digest_mailer.core.audience import EVERYBODY
-from digest_mailer.core.edition import Edition, EditionKey, Pieces, Slot
+from digest_mailer.core.edition import Edition, EditionKey, Pieces, Slot, article_topics
 from digest_mailer.core.errors import ContentError, Diagnostic, Severity
+from digest_mailer.core.finding import Finding
 from digest_mailer.core.identity import FRENCH, IssueId, TopicKey
 from digest_mailer.core.issue import Issue
-from digest_mailer.core.topic import Catalogue, has_ordinal
-from digest_mailer.ports import Subscribers
-from digest_mailer.rendering.compile import Rendering, html_size
+from digest_mailer.core.lint import check_followers
+from digest_mailer.core.topic import has_ordinal, union
+from digest_mailer.ports import Asker, Eye, Subscribers
+from digest_mailer.rendering.compile import Rendering
 from digest_mailer.rendering.edition_rules import check_edition
-from digest_mailer.rendering.finding import Finding
 from digest_mailer.rendering.mjml_rules import check_mjml
 from digest_mailer.rendering.phrases import untranslated
 from digest_mailer.rendering.templates import TemplateMistake
 from digest_mailer.services.compose import Composer
+from digest_mailer.services.link_check import judge
 from digest_mailer.services.locating import TEMPLATES, Locator
+from digest_mailer.services.preview import samples
 
 COMPLETE = FRENCH  # the language whose words come with the program, all of them
+_LINK = re.compile(r'href="(https?://[^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +45,10 @@ class Linter:
         """Everything that is wrong with an issue, by place. Raises NothingMatched when there is none."""
         library = self.composer.library
         examined = library.examine(issue_id)
-        if examined.issue is None or not library.is_readable(issue_id):
+        issue = examined.issue
+        if issue is None or not library.is_readable(issue_id):
             return examined.diagnostics
-        found = [*examined.diagnostics, *self._strangers(examined.issue), *self._editions(examined.issue)]
+        found = [*examined.diagnostics, *self._followers(issue), *self._strangers(issue), *self._editions(issue)]
         return tuple(sorted(set(found)))
 
     def lint_words(self) -> Iterator[Diagnostic]:
@@ -51,6 +59,45 @@ class Linter:
                 path = f"{TEMPLATES}translations/{language}.po"
                 hint = "readers get it in English until it is there"
                 yield Diagnostic(path, 1, 1, "DM133", f'"{message}" is not translated', hint, Severity.WARNING)
+
+    def look(self, issue_id: IssueId, eye: Eye) -> Iterator[Diagnostic]:
+        """What is wrong with an issue's editions on a screen. An issue that cannot be rendered is left to `lint`."""
+        for issue in self._sound(issue_id):
+            seen = (
+                (sample.key, map(self._locator(issue, sample.key).diagnostic, eye.look(sample.message.html)))
+                for sample in samples(self.composer, issue, self.people)
+            )
+            yield from _merged(seen, len(self.composer.keys(issue, self.people)))
+
+    def ask(self, issues: Sequence[IssueId], asker: Asker) -> Iterator[Diagnostic]:
+        """What the addresses in these issues answer; the publication's own pages are not asked."""
+        where: dict[str, Locator] = {}
+        for issue in (one for issue_id in issues for one in self._sound(issue_id)):
+            for rendering in self.composer.renderings(issue, self.composer.keys(issue, None)):
+                for address in _LINK.findall(rendering.html()):
+                    where.setdefault(html.unescape(address), self._locator(issue, rendering.key))
+        own = self.composer.publication.base_url
+        answers = asker(address for address in where if not address.startswith(own))
+        for address, answer in answers.items():
+            if finding := judge(answer):
+                yield where[address].diagnostic(finding)
+
+    # -- files
+
+    def _followers(self, issue: Issue) -> list[Diagnostic]:
+        """Topics that nobody follows, where anybody is known at all."""
+        if self.people is None:
+            return []
+        catalogue = self.composer.library.vocabulary.catalogue
+        topics = union(article_topics(issue, catalogue))
+        groups = self.people.groups(issue.id, topics, EVERYBODY)
+        if not any(group.people for group in groups):
+            return []
+        followers: Mapping[TopicKey, int] = {
+            topic.key: sum(g.people for g in groups if has_ordinal(g.topics, topic.ordinal))
+            for topic in catalogue.in_words(topics)
+        }
+        return check_followers(issue, catalogue, followers)
 
     def _strangers(self, issue: Issue) -> Iterator[Diagnostic]:
         """Translations into a language that the publication does not have."""
@@ -65,16 +112,22 @@ class Linter:
 
     def _editions(self, issue: Issue) -> Iterator[Diagnostic]:
         keys = self.composer.keys(issue, self.people)
-        seen: dict[Diagnostic, list[EditionKey]] = {}
-        for rendering in self.composer.renderings(issue, keys):
-            locate = Locator.of(self.composer.library, issue, rendering.key.language)
-            for diagnostic in _check(rendering, self.composer, locate):
-                seen.setdefault(diagnostic, []).append(rendering.key)
-        for diagnostic, having in seen.items():
-            yield diagnostic if len(having) == len(keys) else _naming(diagnostic, having)
+        seen = (
+            (rendering.key, _check(rendering, self._locator(issue, rendering.key)))
+            for rendering in self.composer.renderings(issue, keys)
+        )
+        return _merged(seen, len(keys))
+
+    def _sound(self, issue_id: IssueId) -> Iterator[Issue]:
+        """The issue, when its editions can be made and are worth a further look."""
+        if not any(one.severity is Severity.ERROR for one in self.lint(issue_id)):
+            yield self.composer.library.readable(issue_id)
+
+    def _locator(self, issue: Issue, key: EditionKey) -> Locator:
+        return Locator.of(self.composer.library, issue, key.language)
 
 
-def _check(rendering: Rendering, composer: Composer, locate: Locator) -> Iterator[Diagnostic]:
+def _check(rendering: Rendering, locate: Locator) -> Iterator[Diagnostic]:
     """The diagnostics of one edition."""
     try:
         mistakes = list(_mjml(rendering, locate))
@@ -86,7 +139,7 @@ def _check(rendering: Rendering, composer: Composer, locate: Locator) -> Iterato
     except ContentError as problem:
         yield locate.diagnostic(Finding("DM321", problem.what, problem.hint))
     else:
-        yield from mistakes or map(locate.diagnostic, _findings(edition, composer))
+        yield from mistakes or map(locate.diagnostic, _findings(edition, rendering))
 
 
 def _mjml(rendering: Rendering, locate: Locator, *, shortened: bool = False) -> Iterator[Diagnostic]:
@@ -97,20 +150,13 @@ def _mjml(rendering: Rendering, locate: Locator, *, shortened: bool = False) -> 
         yield from (locate.in_template(one, trace.place(one.line, one.col)) for one in found)
 
 
-def _findings(edition: Edition, composer: Composer) -> Iterable[Finding]:
-    html, text = marked(edition.html), marked(edition.text)
+def _findings(edition: Edition, rendering: Rendering) -> Iterable[Finding]:
+    publication = rendering.context.publication
     if edition.shortened:
-        budget = composer.publication.html_budget
-        message = f"an edition would be over {budget:,} bytes, so it shows takeaways and {html_size(html):,} bytes"
+        message = f"the edition would be over {publication.html_budget:,} bytes, so it shows takeaways and links"
         hint = "shorten the articles, or move one to another issue, to have them in the mail in full"
         yield Finding("DM402", message, hint, Severity.WARNING)
-    yield from check_edition(html, text, composer.publication.postal_address)
-
-
-def count_followers(people: Subscribers, issue: IssueId, catalogue: Catalogue) -> Mapping[TopicKey, int]:
-    """How many people follow each topic by name; those who follow everything follow none by name."""
-    groups = people.groups(issue, catalogue.words(topic.key for topic in catalogue), EVERYBODY)
-    return {topic.key: sum(g.people for g in groups if has_ordinal(g.topics, topic.ordinal)) for topic in catalogue}
+    yield from check_edition(marked(edition.html), marked(edition.text), publication.postal_address)
 
 
 def marked(pieces: Pieces) -> str:
@@ -118,6 +164,13 @@ def marked(pieces: Pieces) -> str:
     return "".join(piece.mark if isinstance(piece, Slot) else piece for piece in pieces)
 
 
-def _naming(diagnostic: Diagnostic, having: list[EditionKey]) -> Diagnostic:
-    others = f" and {len(having) - 1} more" if len(having) > 1 else ""
-    return replace(diagnostic, message=f"{diagnostic.message} (edition {having[0]}{others})")
+def _merged(found: Iterable[tuple[EditionKey, Iterable[Diagnostic]]], count: int) -> Iterator[Diagnostic]:
+    """Each diagnostic once; it names the editions that have it when these are not all of the `count`."""
+    seen: dict[Diagnostic, list[EditionKey]] = {}
+    for key, diagnostics in found:
+        for diagnostic in set(diagnostics):
+            seen.setdefault(diagnostic, []).append(key)
+    for diagnostic, having in seen.items():
+        more = f" and {len(having) - 1} more" if len(having) > 1 else ""
+        named = replace(diagnostic, message=f"{diagnostic.message} (edition {having[0]}{more})")
+        yield diagnostic if len(having) == count else named

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from digest_mailer.core.errors import Diagnostic
+from digest_mailer.core.finding import Finding
 from digest_mailer.core.identity import Language
 from digest_mailer.core.issue import Issue
-from digest_mailer.rendering.finding import Finding
 from digest_mailer.services.library import Library
 
 TEMPLATES = "templates/"
