@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 from core_support import ROOT
 from digest_mailer.adapters.browser import Browser, View
@@ -45,7 +44,7 @@ def messages(issue: IssueId) -> tuple[Sample, ...]:
 
 def sample_issues() -> list[IssueId]:
     """The months of the sample publication, newest first."""
-    return sorted((IssueId(path.stem) for path in Path(ROOT, "newsletters").glob("20*.md")), reverse=True)
+    return sorted((IssueId(path.stem) for path in (ROOT / "newsletters").glob("????-??.md")), reverse=True)
 
 
 def differences(browser: Browser, html: str, reference: str, view: View) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """A finished edition in small, for the tests of the rules: right in every way, to be broken in one place."""
 
 from digest_mailer.core.edition import Slot
-from digest_mailer.rendering.finding import Finding
+from digest_mailer.core.finding import Finding
 
 ADDRESS = "1 Example Street, Ottawa"
 MARKS = {slot.name: slot.mark for slot in Slot}

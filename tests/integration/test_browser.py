@@ -99,7 +99,7 @@ def test_a_chip_that_stretches_the_table_around_it(browser: Browser) -> None:
         ("img", f'<img alt="A chart" width="610" height="9" src="{PIXEL}">'),
         ("div", '<div style="overflow:hidden"><div style="width:610px">Cut off</div></div>'),
         ("p", '<p style="visibility:hidden;width:700px">It takes its room all the same.</p>'),
-        ("p", "<style>p::after{content:'';display:block;width:700px}</style><p>Drawn by the stylesheet.</p>"),
+        ("p", "<style>p::after{content:'.';display:block;width:700px}</style><p>Drawn by the stylesheet.</p>"),
         ("table", '<table role="presentation" width="700"><tr><td>x</td></tr></table>'),
     ],
 )

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest_mailer.core.errors import Severity
-from digest_mailer.rendering.client_support import check_support
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.page import read_page
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.client_support import check_support
+from digest_mailer.rendering.rules.page import read_page
 from finished_support import HTML, replaced, told, with_body
 
 PNG = 'src="https://digest.example.org/a.png" alt="" width="2" height="1"'

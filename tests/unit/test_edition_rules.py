@@ -8,8 +8,8 @@ import pytest
 
 from digest_mailer.bootstrap import build_app
 from digest_mailer.core.edition import Edition, Pieces, Slot
-from digest_mailer.rendering.edition_rules import check_edition
-from digest_mailer.rendering.finding import Finding
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.edition_rules import check_edition
 from finished_support import ADDRESS, HTML, TEXT, replaced, told, with_body
 
 ROOT = Path(__file__).parents[2]

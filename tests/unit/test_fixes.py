@@ -126,11 +126,17 @@ def test_settings_that_stand_indented_are_fixed_where_they_stand() -> None:
     assert "    - Cognitive Therapy (CT)" in fix_text(indented, catalogue())[0]
 
 
+def test_a_line_end_that_only_yaml_knows_moves_no_place() -> None:
+    text = GOOD.replace("Warmth keeps people coming.", f"'Warmth\u2028keeps'\nopen_access: {OLD}")
+    assert told(text) == [(15, 14, "DM120", False)]
+    assert fix_text(text, catalogue())[0] == text.replace(OLD, NEW)
+
+
 def test_too_many_lines_that_hold_together_are_left_to_a_person() -> None:
-    lines = "\n\n".join(f"\u200b- line {number} of wor\u200bds" for number in range(21))
-    text = GOOD.replace("People who felt understood stayed longer.", lines)
+    lines = "\n\n".join(f"\u200b- line {number} of wor\u200bds" for number in range(20))
+    text = GOOD.replace("People who felt understood stayed longer.", f"{lines}\n\nwo\u200brd")
     assert fix_text(text, catalogue()) == (text, ())
-    assert len(told(text)) == 42
+    assert len(told(text)) == 41
     few = GOOD.replace("People who felt understood stayed longer.", "\u200b- one\n\nwo\u200brd")
     assert fix_text(few, catalogue())[0] == few.replace("wo\u200brd", "word")
 

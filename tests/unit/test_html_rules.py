@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from digest_mailer.core.edition import Slot
 from digest_mailer.core.errors import Severity
-from digest_mailer.rendering.html_rules import GMAIL_CLIP, ROOM, check_html
-from digest_mailer.rendering.look import Look, inherited, read_colour
-from digest_mailer.rendering.markup import scan
-from digest_mailer.rendering.naming import LONGEST
-from digest_mailer.rendering.outlook_view import holds
-from digest_mailer.rendering.page import read_page
-from digest_mailer.rendering.style import GMAIL_STYLE, read_style
+from digest_mailer.rendering.rules.html_rules import GMAIL_CLIP, ROOM, check_html
+from digest_mailer.rendering.rules.look import Look, inherited, read_colour
+from digest_mailer.rendering.rules.markup import scan
+from digest_mailer.rendering.rules.naming import LONGEST
+from digest_mailer.rendering.rules.outlook_view import holds
+from digest_mailer.rendering.rules.page import read_page
+from digest_mailer.rendering.rules.style import GMAIL_STYLE, read_style
 from finished_support import HTML, PLACE, replaced, told, with_body
 
 PNG = "https://digest.example.org/a.png"

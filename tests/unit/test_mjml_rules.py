@@ -17,13 +17,13 @@ from core_support import CORPUS, ROOT, sample_issue
 from digest_mailer.core.archive import before, index
 from digest_mailer.core.edition import EditionKey
 from digest_mailer.core.errors import Severity
+from digest_mailer.core.finding import Finding
 from digest_mailer.core.identity import ENGLISH
 from digest_mailer.rendering.assemble import build_model
-from digest_mailer.rendering.finding import Finding
 from digest_mailer.rendering.html import render_mjml
-from digest_mailer.rendering.mjml_elements import ELEMENTS, PARENTS, Content
-from digest_mailer.rendering.mjml_rules import check_mjml
-from digest_mailer.rendering.mjml_values import Choice, Colour, Css, Lengths, Padding, Pattern, Words
+from digest_mailer.rendering.rules.mjml_elements import ELEMENTS, PARENTS, Content
+from digest_mailer.rendering.rules.mjml_rules import check_mjml
+from digest_mailer.rendering.rules.mjml_values import Choice, Colour, Css, Lengths, Padding, Pattern, Words
 from rendering_support import CONTEXT, marked_issue
 
 CASES = sorted((CORPUS / "mjml").glob("*.mjml"))
@@ -74,7 +74,7 @@ def test_a_finding_names_what_stands_at_its_place(path: Path) -> None:
 
 
 def test_every_code_has_a_case() -> None:
-    modules = (ROOT / "src/digest_mailer/rendering").glob("mjml_*.py")
+    modules = (ROOT / "src/digest_mailer/rendering/rules").glob("mjml_*.py")
     known = set(re.findall(r'"(DM3\d\d)"', "".join(path.read_text() for path in modules)))
     assert {one["code"] for path in CASES for one in expected(path)} == known
     assert known == {f"DM{number}" for number in range(301, 315)}
@@ -87,6 +87,31 @@ def test_the_corpus_has_a_sidecar_for_each_case() -> None:
 @pytest.mark.parametrize("path", [one for one in CASES if one.stem.startswith("good")], ids=lambda path: path.stem)
 def test_a_good_case_is_one_for_mrml(path: Path) -> None:
     assert mjml2html(path.read_text("utf-8"), fonts={})
+
+
+@pytest.mark.parametrize(
+    ("attribute", "near"), [('colr="red"', "colr="), ('colr = "red"', "colr ="), ("colr", "colr"), ("colr=''", "colr=")]
+)
+def test_an_attribute_is_named_as_it_is_spelled(attribute: str, near: str) -> None:
+    assert [one.near for one in check_mjml(in_column(f"<mj-text {attribute}>One</mj-text>"))] == [near]
+
+
+@pytest.mark.parametrize(
+    ("misplaced", "hint"),
+    [
+        ("<mj-text>One</mj-text>", "it can stand in mj-column, mj-hero"),
+        ('<mj-class name="a" />', "it can stand in mj-attributes"),
+    ],
+)
+def test_a_misplaced_element_is_told_where_it_can_stand(misplaced: str, hint: str) -> None:
+    assert [one.hint for one in check_mjml(document(misplaced))] == [hint]
+
+
+@pytest.mark.parametrize("around", ["", " ", "\n", "\r\n", " \n "])
+def test_space_around_the_document_is_fine(around: str) -> None:
+    assert mjml2html(around + document() + around, fonts={})
+    assert codes(around + document() + around) == []
+    assert codes("<!-- one -->" + around + document()) == []
 
 
 def test_a_mistake_at_the_beginning_has_its_place_behind_a_byte_order_mark() -> None:

@@ -1,7 +1,7 @@
 """Rules on words: their limits, and that no text makes them stumble. tests/corpus/lint has their places."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core_support import texts
@@ -40,7 +40,9 @@ def test_a_subject_may_have_60_characters(length: int, found: list[str]) -> None
     ("subject", "found"),
     [
         ("ABCDEFGH", ["DM119"]), ("ABCDEFG", []), ("ABC 1 DEF. GH", ["DM119"]), ("ABCDEFGHi", []), ("12345678", []),
-        ("ÉTÉ À VÉLO!", ["DM119"]), ("NHS العلاج النفسي", []), ("ПСИХОТЕРАПИЯ", ["DM119"]), ("日本語日本語日本語", []),
+        ("ÉTÉ À VÉLO!", ["DM119"]), ("NHS العلاج النفسي", []),
+        ("ABCDEFGH العلاج", ["DM119"]),
+        ("ПСИХОТЕРАПИЯ", ["DM119"]), ("日本語日本語日本語", []),
     ],
 )  # fmt: skip
 def test_eight_letters_all_capital_shout(subject: str, found: list[str]) -> None:
@@ -122,7 +124,13 @@ def test_no_text_crashes_a_rule(text: str, most_words: int | None) -> None:
         assert one.hint
 
 
+def test_an_image_is_the_parser_s_business() -> None:
+    assert codes(markdown_findings('![a](a.png) ![b](javascript:b "600x400")', HERE)) == []
+
+
 @given(st.one_of(soups, texts()), st.sampled_from([None, 3, 350]))
+@example("a&nbsp;b c d", 3)
+@example("| a|b |\n|-|-|\n|c|d|", 3)
 def test_a_text_that_seems_plain_has_nothing_to_find(text: str, most_words: int | None) -> None:
     if is_plain(text, most_words):
         with pytest.MonkeyPatch.context() as patch:

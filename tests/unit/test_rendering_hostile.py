@@ -12,8 +12,8 @@ from digest_mailer.core.errors import ContentError, ExitCode
 from digest_mailer.core.issue import Figure, Issue, Markdown
 from digest_mailer.rendering.assemble import BRIEF_WORDS
 from digest_mailer.rendering.compile import html_size
-from digest_mailer.rendering.edition_rules import check_edition
 from digest_mailer.rendering.links import safe_url, spell
+from digest_mailer.rendering.rules.edition_rules import check_edition
 from digest_mailer.rendering.templates import Templates
 from digest_mailer.rendering.typography import plain_spaces
 from rendering_support import (

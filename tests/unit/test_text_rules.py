@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest_mailer.core.errors import Severity
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.page import read_page
-from digest_mailer.rendering.text_rules import MISSING_WORDS, WIDTH, check_text
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.page import read_page
+from digest_mailer.rendering.rules.text_rules import MISSING_WORDS, WIDTH, check_text
 from finished_support import HTML, PLACE, TEXT, replaced, told, with_body
 
 URL = "https://digest.example.org/x"

@@ -1,11 +1,17 @@
 """The theme: what it may be, and that nobody has to squint."""
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
 from digest_mailer.core.contrast import contrast
 from digest_mailer.core.theme import LEAST_CONTRAST, Theme, ThemeError
+
+
+def changed(name: str, value: Any) -> Theme:
+    return replace(Theme(), **{name: value})
+
 
 COLOURS = [field.name for field in fields(Theme) if field.type is str and str(field.default).startswith("#")]
 
@@ -21,9 +27,9 @@ def test_the_default_theme_is_legible_in_both_schemes() -> None:
 
 @pytest.mark.parametrize("name", COLOURS)
 @pytest.mark.parametrize("value", ["#fff", "red", "#0B5563", "#0b5563;}", ""])
-def test_a_colour_is_six_lower_case_digits(name: str, value: str) -> None:
+def test_a_colour_is_six_lower_case_digits(name: str, value: Any) -> None:
     with pytest.raises(ThemeError, match=rf"theme\.{name} should be a colour"):
-        replace(Theme(), **{name: value})
+        changed(name, value)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +41,7 @@ def test_a_colour_is_six_lower_case_digits(name: str, value: str) -> None:
 )  # fmt: skip
 def test_a_theme_that_is_hard_to_read_is_refused(name: str, value: str, other: str) -> None:
     with pytest.raises(ThemeError, match=r"has a contrast of \d\.\d\d:1; readers need 4\.5:1") as caught:
-        replace(Theme(), **{name: value})
+        changed(name, value)
     assert f"theme.{other}" in str(caught.value)
 
 
@@ -43,7 +49,7 @@ def test_a_theme_that_is_hard_to_read_is_refused(name: str, value: str, other: s
 @pytest.mark.parametrize("size", [0, 10, 60])
 def test_a_size_is_one_that_people_can_read(name: str, size: int) -> None:
     with pytest.raises(ThemeError, match=f"theme.{name} should be"):
-        replace(Theme(), **{name: size})
+        changed(name, size)
 
 
 def test_a_logo_needs_its_address_and_its_size() -> None:

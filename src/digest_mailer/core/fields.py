@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from digest_mailer.core.errors import Diagnostic, Place, did_you_mean
-from digest_mailer.core.identity import is_control
+from digest_mailer.core.identity import CONTROLS
 from digest_mailer.core.source import Written
 
 RESERVED_MARK = "__DM_"  # how a personal slot is marked in a rendered edition
@@ -101,7 +101,7 @@ def check_text(report: Report, text: str, place: Place, what: str, *, allow: str
     Answers whether the text is clean.
     """
     before = len(report.found)
-    bad = next((char for char in text if is_control(char) and char not in allow), None)
+    bad = next((match[0] for match in CONTROLS.finditer(text) if match[0] not in allow), None)
     if bad is not None:
         report.add(place, "DM034", f"{what} holds the control character U+{ord(bad):04X}", "delete it")
     if RESERVED_MARK in text:

@@ -22,6 +22,7 @@ FRENCH = Language("fr")
 MAX_KEY = 80
 _ISSUE_ID = re.compile(r"([0-9]{4})-([0-9]{2})")
 _TAG = re.compile(r"[a-z]{2,3}")
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202a-\u202e]")  # see is_control
 _KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -93,9 +94,9 @@ def slug(text: str) -> str:
 
 
 def is_control(char: str) -> bool:
-    """Control characters (C0, C1, DEL), line and paragraph separators, and bidirectional overrides.
+    """Control characters (C0, C1, DEL), line and paragraph separators, lone surrogates, bidirectional overrides.
 
     They have no place in a header, an address or a line of text: the first two end lines where a reader
     sees none, the last makes text read as something else.
     """
-    return unicodedata.category(char) in ("Cc", "Zl", "Zp", "Cs") or char in "\u202a\u202b\u202c\u202d\u202e"
+    return CONTROLS.fullmatch(char) is not None

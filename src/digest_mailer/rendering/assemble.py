@@ -114,9 +114,7 @@ class _Builder:
     def _notes(self, shown: Sequence[Article]) -> Iterator[str]:
         gettext = self.phrases.gettext
         if self.shortened:
-            yield gettext(
-                "This issue is long: each study is here with its finding, and stands on the web in full."
-            )
+            yield gettext("This issue is long: each study is here with its finding, and stands on the web in full.")
         others = [article.language for article in shown if self._lang(article.language)]
         if others:
             whole = gettext("The articles of this issue are not translated: they are in {language}.")

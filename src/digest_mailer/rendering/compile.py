@@ -102,8 +102,6 @@ def _why(phrases: Phrases) -> WhyPhrases:
     return WhyPhrases(
         topics=phrases.gettext("You receive this issue because you follow: {topics}."),
         all_topics=phrases.gettext("You receive this issue because you follow all topics."),
-        no_match=phrases.gettext(
-            "No topic that you follow has an article this month, so this is the whole issue."
-        ),
+        no_match=phrases.gettext("No topic that you follow has an article this month, so this is the whole issue."),
         more=phrases.gettext(" and {count} more"),
     )

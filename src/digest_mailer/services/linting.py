@@ -21,9 +21,9 @@ from digest_mailer.core.lint import check_followers
 from digest_mailer.core.topic import has_ordinal, union
 from digest_mailer.ports import Asker, Eye, Subscribers
 from digest_mailer.rendering.compile import Rendering
-from digest_mailer.rendering.edition_rules import check_edition
-from digest_mailer.rendering.mjml_rules import check_mjml
 from digest_mailer.rendering.phrases import untranslated
+from digest_mailer.rendering.rules.edition_rules import check_edition
+from digest_mailer.rendering.rules.mjml_rules import check_mjml
 from digest_mailer.rendering.templates import TemplateMistake
 from digest_mailer.services.compose import Composer
 from digest_mailer.services.link_check import judge

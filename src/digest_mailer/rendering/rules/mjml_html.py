@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from digest_mailer.rendering.mjml_elements import VOID
-from digest_mailer.rendering.mjml_syntax import TOKEN, Opened, Unreadable, explain, never_closed, wrong_end
+from digest_mailer.rendering.rules.mjml_elements import VOID
+from digest_mailer.rendering.rules.mjml_syntax import TOKEN, Opened, Unreadable, explain, never_closed, wrong_end
 
 _BAD_COMMENT = re.compile(r"^-?>|--|-$")
 # MRML looks two bytes back from a `>` in a text, and ends the whole program when that is inside a character.

@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from html.entities import html5
 
 from digest_mailer.core.errors import Severity
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.leftovers import check_marks
-from digest_mailer.rendering.link_rules import PERSONAL
-from digest_mailer.rendering.naming import short, squash
-from digest_mailer.rendering.page import HEADINGS, Page
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.leftovers import check_marks
+from digest_mailer.rendering.rules.link_rules import PERSONAL
+from digest_mailer.rendering.rules.naming import short, squash
+from digest_mailer.rendering.rules.page import HEADINGS, Page
 
 WIDTH = 78
 MISSING_WORDS = 0.15  # of the HTML's

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from digest_mailer.core.edition import Slot
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.naming import short
-from digest_mailer.rendering.page import Page, data_tables
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.naming import short
+from digest_mailer.rendering.rules.page import Page, data_tables
 
 _KNOWN = "|".join(slot.name for slot in Slot)
 _UNKNOWN_MARK = re.compile(rf"__DM_(?!(?:{_KNOWN})__)\w*")

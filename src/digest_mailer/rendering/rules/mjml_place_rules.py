@@ -9,11 +9,11 @@ DM313, DM314   the CSS of an mj-style, see `mjml_style_rules`
 from collections.abc import Iterator
 
 from digest_mailer.core.errors import did_you_mean
-from digest_mailer.rendering.mjml_elements import ELEMENTS, PARENTS, WITH_CONDITIONS, WITHOUT_COMMENTS, Content
-from digest_mailer.rendering.mjml_markup import Element, Mark, Text, is_mjml
-from digest_mailer.rendering.mjml_style_rules import check_css
-from digest_mailer.rendering.mjml_syntax import Mistake, word_at
-from digest_mailer.rendering.naming import short
+from digest_mailer.rendering.rules.mjml_elements import ELEMENTS, PARENTS, WITH_CONDITIONS, WITHOUT_COMMENTS, Content
+from digest_mailer.rendering.rules.mjml_markup import Element, Mark, Text, is_mjml
+from digest_mailer.rendering.rules.mjml_style_rules import check_css
+from digest_mailer.rendering.rules.mjml_syntax import Mistake, word_at
+from digest_mailer.rendering.rules.naming import short
 
 _LACKING = {
     "mj-include": (

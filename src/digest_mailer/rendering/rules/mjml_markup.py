@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from digest_mailer.rendering.mjml_elements import ELEMENTS, LINE_FIRST, VOID, Content
-from digest_mailer.rendering.mjml_html import check_mark, check_words, never_ended, read_html
-from digest_mailer.rendering.mjml_syntax import (
+from digest_mailer.rendering.rules.mjml_elements import ELEMENTS, LINE_FIRST, VOID, Content
+from digest_mailer.rendering.rules.mjml_html import check_mark, check_words, never_ended, read_html
+from digest_mailer.rendering.rules.mjml_syntax import (
     ATTRIBUTE,
     CONTROLS,
     ENDIF,
@@ -159,7 +159,7 @@ class _Reader:
 
     def _start_tag(self, token: re.Match[str]) -> int:
         element = self._element(token)
-        if element.tail.endswith("/") or (element.name in VOID and element.content is None):
+        if element.tail.endswith("/") or element.name in VOID:
             return token.end()
         self.open.append(element)
         if element.content is Content.CSS:
@@ -174,7 +174,7 @@ class _Reader:
         content = type_.content if type_ else None
         if parent and parent.content is Content.HTML:
             content = Content.HTML
-        elif type_ and parent and parent.name == "mj-attributes":
+        elif parent and parent.name == "mj-attributes":
             content = Content.NOTHING
         element = Element(name, token.start(), parent, content, tail)
         self.markup.elements.append(element)

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.markup import Token
-from digest_mailer.rendering.naming import short
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.markup import Token
+from digest_mailer.rendering.rules.naming import short
 
 _MSO = 16  # what Outlook 2016, 2019, 2021 and 365 call themselves
 # They have no end tag (HTML, 13.1.2).

@@ -19,9 +19,9 @@ from urllib.parse import unquote, urlsplit
 
 from digest_mailer.core.edition import Slot
 from digest_mailer.core.errors import Severity
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.naming import one_line, short
-from digest_mailer.rendering.page import Node, Page
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.naming import one_line, short
+from digest_mailer.rendering.rules.page import Node, Page
 
 PERSONAL = (Slot.UNSUBSCRIBE.mark, Slot.PREFERENCES.mark, f"{Slot.PREFERENCES.mark}#pause")
 

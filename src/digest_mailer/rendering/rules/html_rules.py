@@ -14,15 +14,15 @@ What both parts must have, and what clients lack, is in `edition_rules` and `cli
 from collections.abc import Iterator
 
 from digest_mailer.core.edition import MAX_WHY, Slot
+from digest_mailer.core.finding import Finding
 from digest_mailer.core.token import LENGTH
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.leftovers import check_leftovers
-from digest_mailer.rendering.legibility import check_legibility
-from digest_mailer.rendering.link_rules import check_links
-from digest_mailer.rendering.outlook_view import check_outlook_view
-from digest_mailer.rendering.page import Page, read_page
-from digest_mailer.rendering.structure_rules import check_structure
-from digest_mailer.rendering.style import check_sheets, check_style
+from digest_mailer.rendering.rules.leftovers import check_leftovers
+from digest_mailer.rendering.rules.legibility import check_legibility
+from digest_mailer.rendering.rules.link_rules import check_links
+from digest_mailer.rendering.rules.outlook_view import check_outlook_view
+from digest_mailer.rendering.rules.page import Page, read_page
+from digest_mailer.rendering.rules.structure_rules import check_structure
+from digest_mailer.rendering.rules.style import check_sheets, check_style
 
 GMAIL_CLIP = 104_448
 

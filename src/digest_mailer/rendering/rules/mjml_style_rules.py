@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from digest_mailer.rendering.mjml_syntax import LEFTOVER_HINT, Mistake
-from digest_mailer.rendering.naming import short
+from digest_mailer.rendering.rules.mjml_syntax import LEFTOVER_HINT, Mistake
+from digest_mailer.rendering.rules.naming import short
 
 _SIGN = re.compile(
     r"""/\*.*?\*/ | /\*  # a comment, also one without its end

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.naming import short
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.naming import short
 
 GMAIL_STYLE = 16_384  # bytes of CSS
 

@@ -18,10 +18,10 @@ from typing import NamedTuple, TypeVar
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from digest_mailer.rendering.look import TAGS_WITH_A_LOOK, Look, inherited
-from digest_mailer.rendering.markup import Token, scan
-from digest_mailer.rendering.naming import one_line
-from digest_mailer.rendering.style import Style, read_style
+from digest_mailer.rendering.rules.look import TAGS_WITH_A_LOOK, Look, inherited
+from digest_mailer.rendering.rules.markup import Token, scan
+from digest_mailer.rendering.rules.naming import one_line
+from digest_mailer.rendering.rules.style import Style, read_style
 
 _Key = TypeVar("_Key", str, Style)
 

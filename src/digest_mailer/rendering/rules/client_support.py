@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from digest_mailer.core.errors import Severity
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.page import Node, Page
-from digest_mailer.rendering.style import Style
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.page import Node, Page
+from digest_mailer.rendering.rules.style import Style
 
 
 @dataclass(frozen=True, slots=True)

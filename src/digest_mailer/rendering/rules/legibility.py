@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 from digest_mailer.core.contrast import READABLE, contrast
 from digest_mailer.core.errors import Severity
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.look import Look
-from digest_mailer.rendering.naming import short
-from digest_mailer.rendering.page import Node, Page
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.look import Look
+from digest_mailer.rendering.rules.naming import short
+from digest_mailer.rendering.rules.page import Node, Page
 
 SMALLEST = 13  # pixels
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from digest_mailer.core.errors import did_you_mean
-from digest_mailer.rendering.mjml_elements import ELEMENTS, VOID, Content
+from digest_mailer.rendering.rules.mjml_elements import ELEMENTS, VOID, Content
 
 LEFTOVER = re.compile(r"\{[{%#]")
 LEFTOVER_HINT = "the template engine has not seen it; look for {% raw %}, or for braces in a value"

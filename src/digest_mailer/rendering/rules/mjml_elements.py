@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from digest_mailer.rendering.mjml_values import AnyOf, Choice, Colour, Css, Kind, Lengths, Padding, Pattern, Words
+from digest_mailer.rendering.rules.mjml_values import AnyOf, Choice, Colour, Css, Kind, Lengths, Padding, Pattern, Words
 
 
 class Content(Enum):

@@ -13,13 +13,13 @@ answers a finding for each mistake, errors and warnings, HTML before text. It jo
 from collections.abc import Iterator
 
 from digest_mailer.core.edition import Slot
-from digest_mailer.rendering.client_support import check_support
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.html_rules import check_page
-from digest_mailer.rendering.link_rules import PERSONAL
-from digest_mailer.rendering.naming import short, squash
-from digest_mailer.rendering.page import Page, read_page
-from digest_mailer.rendering.text_rules import check_text
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.client_support import check_support
+from digest_mailer.rendering.rules.html_rules import check_page
+from digest_mailer.rendering.rules.link_rules import PERSONAL
+from digest_mailer.rendering.rules.naming import short, squash
+from digest_mailer.rendering.rules.page import Page, read_page
+from digest_mailer.rendering.rules.text_rules import check_text
 
 _BODY = "<mj-body"  # where in a template to add what the HTML lacks
 _MEANING = {

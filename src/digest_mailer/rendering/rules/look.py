@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from cssutils.css import colors
 
-from digest_mailer.rendering.style import read_style
+from digest_mailer.rendering.rules.style import read_style
 
 LINK = "#0000ee"  # what browsers give a link that has no colour of its own (HTML, 15.3.4)
 

@@ -15,10 +15,10 @@ import re
 from collections.abc import Iterator, Mapping, Set
 
 from digest_mailer.core.errors import did_you_mean
-from digest_mailer.rendering.mjml_elements import ELEMENTS, Content, ElementType
-from digest_mailer.rendering.mjml_markup import Attribute, Element, is_mjml
-from digest_mailer.rendering.mjml_syntax import LEFTOVER, LEFTOVER_HINT, Mistake
-from digest_mailer.rendering.naming import short
+from digest_mailer.rendering.rules.mjml_elements import ELEMENTS, Content, ElementType
+from digest_mailer.rendering.rules.mjml_markup import Attribute, Element, is_mjml
+from digest_mailer.rendering.rules.mjml_syntax import LEFTOVER, LEFTOVER_HINT, Mistake
+from digest_mailer.rendering.rules.naming import short
 
 Classes = Mapping[str, Set[str]]  # what the mj-class elements define, with the attributes that each gives
 

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.naming import short
-from digest_mailer.rendering.page import HEADINGS, Node, Page, data_tables
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.naming import short
+from digest_mailer.rendering.rules.page import HEADINGS, Node, Page, data_tables
 
 _HTTPS = re.compile(r"https://[^\s/\"<>]+/[^\s\"<>]*", re.IGNORECASE)
 _ACTIVE = ("script", "form", "iframe", "frame", "object", "embed", "applet")

@@ -27,13 +27,13 @@ attributes and about CSS have modules of their own.
 
 from collections.abc import Iterator
 
-from digest_mailer.rendering.finding import Finding
-from digest_mailer.rendering.mjml_attribute_rules import Classes, check_attributes
-from digest_mailer.rendering.mjml_elements import ELEMENTS, ONCE, Content
-from digest_mailer.rendering.mjml_markup import Element, Markup, read_markup
-from digest_mailer.rendering.mjml_place_rules import check_mark, check_place, check_text
-from digest_mailer.rendering.mjml_syntax import Mistake, Unreadable, line_of
-from digest_mailer.rendering.style import GMAIL_STYLE
+from digest_mailer.core.finding import Finding
+from digest_mailer.rendering.rules.mjml_attribute_rules import Classes, check_attributes
+from digest_mailer.rendering.rules.mjml_elements import ELEMENTS, ONCE, Content
+from digest_mailer.rendering.rules.mjml_markup import Element, Markup, read_markup
+from digest_mailer.rendering.rules.mjml_place_rules import check_mark, check_place, check_text
+from digest_mailer.rendering.rules.mjml_syntax import Mistake, Unreadable, line_of
+from digest_mailer.rendering.rules.style import GMAIL_STYLE
 
 
 def check_mjml(source: str) -> list[Finding]:
