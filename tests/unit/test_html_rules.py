@@ -606,6 +606,9 @@ def words_in(style: str, inside: str = "Words stand here.", tag: str = "p") -> s
         (words_in("background-color:#1f2933"), "Words stand here."),
         (words_in("background:url(x.png) #333333"), "Words stand here."),
         (words_in("background:#333333 none"), "Words stand here."),
+        (words_in("color:#777777;background-color:inherit"), "Words stand here."),
+        (words_in("color:#777777;background-color:unset"), "Words stand here."),
+        (words_in("color:#777777;background-color:transparent"), "Words stand here."),
         (words_in("color:#777777", "<span>Deep <b>words</b></span>"), "Deep"),
         (words_in("color:#777777", "<b style='color:#000000'>Dark</b> pale"), "pale"),
         (words_in("color:#777777", "<!-- x -->pale"), "pale"),
@@ -649,6 +652,15 @@ def test_the_page_has_a_background_too() -> None:
 def test_one_pair_of_colours_is_told_once() -> None:
     faint = '<p style="color:#777777">one</p><p style="color:#777777">two</p><p style="color:#888888">three</p>'
     assert told(check_html(with_body(faint))) == [("DM420", "one"), ("DM420", "three")]
+    larger = '<p style="color:#777777">one</p><p style="color:#777777;font-size:20px">two</p>'
+    assert told(check_html(with_body(larger))) == [("DM420", "one")]
+
+
+def test_one_size_is_told_once() -> None:
+    small = (
+        '<p style="font-size:12px">one</p><p style="font-size:12px;color:#000000">two</p><p style="font-size:9px">x</p>'
+    )
+    assert told(check_html(with_body(small))) == [("DM423", "one"), ("DM423", "x")]
 
 
 @pytest.mark.parametrize(
