@@ -160,8 +160,9 @@ class App:
         return LinkProbe(self.state / "links.json", self.clock)
 
     def linter(self, library: Library) -> Linter:
-        """Says what is wrong with an issue and its editions."""
-        return Linter(self.composer(library), self.people)
+        """Says what is wrong with an issue and its editions. It makes no database where none is."""
+        people = self.people if (self.state / "digest.db").exists() else None
+        return Linter(self.composer(library), people)
 
     def interlocks(self, library: Library) -> Interlocks:
         """The checks of a send."""

@@ -95,6 +95,19 @@ def test_a_mail_without_the_way_out_is_never_approved(app: App) -> None:
     assert "DM406" in {one.code for one in caught.value.diagnostics}
 
 
+def test_an_edition_that_cannot_be_made_says_why(app: App) -> None:
+    own_template(app, "article.mjml.j2", "{{ article.url | safe_url }}", "{{ 'javascript:x' | safe_url }}")
+    (one,) = [one for one in lint(app) if one.code == "DM321"]
+    assert "javascript:x" in one.message
+    assert one.severity is Severity.ERROR
+
+
+def test_lint_makes_no_database(tmp_path: Path) -> None:
+    app = make_publication(tmp_path, people=False, approved=())
+    assert lint(app) == []
+    assert not (app.state / "digest.db").exists()
+
+
 # -- issues
 
 

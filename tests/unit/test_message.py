@@ -1,6 +1,7 @@
 """One edition addressed to one reader: what was meant arrives, and nothing about the reader leaks."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -27,10 +28,10 @@ from core_support import (
 )
 from digest_mailer.core.edition import EditionKey, Label, Slot, split_slots
 from digest_mailer.core.identity import ENGLISH, IssueId, SubscriberId
-from digest_mailer.core.message import SAMPLE_KEYRING, Keys, Message, address, message_id
+from digest_mailer.core.message import SAMPLE_KEYRING, TEXT_WIDTH, Keys, Message, address, message_id
 from digest_mailer.core.publication import Sender
 from digest_mailer.core.token import Scope, Token, verify
-from digest_mailer.core.topic import Topic
+from digest_mailer.core.topic import Topic, words_of
 
 KEYS = Keys(TOKEN_KEYS, b"a key for message ids")
 ANNE = recipient_of()
@@ -65,6 +66,24 @@ def test_the_message_is_text_then_html_in_utf8() -> None:
     assert [one.get_content_type() for one in parts] == ["text/plain", "text/html"]
     assert {one.get_content_charset() for one in parts} == {"utf-8"}
     assert {one["Content-Transfer-Encoding"] for one in parts} == {"quoted-printable"}
+
+
+def test_the_text_says_that_it_flows_when_it_does() -> None:
+    """RFC 3676 section 4; an edition stored before editions flowed says nothing."""
+    text = next(parsed(PLAIN).iter_parts())
+    assert (text.get_param("format"), text.get_param("delsp")) == ("flowed", "no")
+    old = next(parsed(address(replace(edition_of(), flowed=False), ANNE, NOON, KEYS)).iter_parts())
+    assert old.get_param("format") is None
+
+
+def test_a_long_why_line_flows() -> None:
+    labels = tuple(Label(number, f"topic number {number}") for number in range(8))
+    everything = recipient_of(topics=words_of(range(8)), all_topics=False)
+    shown = part(parsed(address(edition_of(labels=labels), everything, NOON, KEYS)), "plain")
+    lines = shown.split("\n")
+    start = next(number for number, line in enumerate(lines) if "topic number 0" in line)
+    assert lines[start].endswith(" ")
+    assert len(lines[start].removeprefix("Hello, ")) <= TEXT_WIDTH + 1
 
 
 def test_the_message_parses_without_a_defect() -> None:

@@ -124,6 +124,13 @@ def test_no_text_crashes_a_rule(text: str, most_words: int | None) -> None:
         assert one.hint
 
 
+@pytest.mark.parametrize(
+    "text", ["https://url, then", "(https://url)", "https://url; then", "https://url: it", "https://url."]
+)
+def test_the_end_of_a_clause_is_no_part_of_an_address(text: str) -> None:
+    assert codes(markdown_findings(text, HERE)) == ["DM117"]
+
+
 def test_an_image_is_the_parser_s_business() -> None:
     assert codes(markdown_findings('![a](a.png) ![b](javascript:b "600x400")', HERE)) == []
 

@@ -322,6 +322,28 @@ def test_the_html_leaves_room_below_the_clip_of_gmail(july: Parts) -> None:
     assert len(july.html.encode()) < 60_000
 
 
+def test_name_wordmark_and_foot_are_the_publication_s() -> None:
+    theme = replace(CONTEXT.publication.theme, wordmark="CLINIC LETTER", title_size=40, text_size=19)
+    footer = "Funded by the [Foundation](https://example.org/fund)."
+    parts = rendered(marked_issue(), context=context_of(theme=theme, footer=footer))
+    assert parts.seen.startswith("Read this issue on the web") or "CLINIC LETTER" in parts.seen
+    assert "font-size:40px" in parts.html
+    assert "font-size:19px" in parts.html
+    assert "https://example.org/fund" in parts.links
+    assert "Funded by the Foundation [1]." in parts.text
+    assert "[1] https://example.org/fund" in parts.text
+    assert parts.text.startswith("CLINIC LETTER\n")
+
+
+def test_a_logo_stands_in_the_wordmark_s_place_with_its_words() -> None:
+    logo = {"logo": "https://example.org/logo.png", "logo_width": 200, "logo_height": 48}
+    theme = replace(CONTEXT.publication.theme, **logo)
+    document = rendered(marked_issue(), context=context_of(theme=theme)).document
+    (image,) = document.xpath("//img")
+    assert (image.get("src"), image.get("width"), image.get("height")) == (logo["logo"], "200", "48")
+    assert image.get("alt") == CONTEXT.publication.name
+
+
 # -- selections
 
 

@@ -53,7 +53,8 @@ def lint_command(
     def show(console: "Console") -> None:
         for one in sorted(found):
             click.echo(_github(one) if form == "github" else _text(one))
-        session.say(f"{len(named)} issues, {errors} errors, {warnings} warnings")
+        counted = ((len(named), "issue"), (errors, "error"), (warnings, "warning"))
+        session.say(", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counted))
         del console
 
     data = {

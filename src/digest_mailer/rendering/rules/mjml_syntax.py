@@ -145,7 +145,6 @@ def _bad_tag(source: str, tag: re.Match[str]) -> Unreadable:
     stop, attribute = tag.end(), None
     while found := _SPACED_ATTRIBUTE.match(source, stop):
         stop, attribute = found.end(), found
-    touching = attribute is not None and stop
     stop = blank.end() if (blank := _BLANK.match(source, stop)) else stop
     near = word_at(source, stop)
     if near[:1] in ("", "<"):
@@ -155,7 +154,7 @@ def _bad_tag(source: str, tag: re.Match[str]) -> Unreadable:
         return Unreadable(stop, f"{near[:2]} in the tag {tag[0]}> is left over", LEFTOVER_HINT, near[:2], "DM313")
     if attribute and near.startswith("=") and not attribute["value"]:
         return _bad_value(source, attribute, stop + 1)
-    if touching == stop and (name := re.match(_NAME, near)):
+    if name := re.match(_NAME, near):  # with a space before it, it would be an attribute
         return Unreadable(stop, f"no space before {name[0]}", "write a space before each attribute", name[0])
     hint = 'a tag holds names with values in double quotes; write &lt; when the sign "<" is meant'
     return Unreadable(stop, f'"{near}" cannot stand in the tag {tag[0]}>', hint, near)
