@@ -98,7 +98,7 @@ class ScriptedServer:
 
     async def __aenter__(self) -> Self:
         context = self._tls if self._implicit else None
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context, limit=2**20)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -15,7 +15,7 @@ from browser_support import mail
 from components import require
 from digest_mailer.adapters import browser as module
 from digest_mailer.adapters.browser import Browser, View
-from digest_mailer.core.errors import ConfigError, ExitCode, Severity
+from digest_mailer.core.errors import ConfigError, ExitCode, Severity, TemporaryProblem
 
 CHIP = '<p style="margin:0"><span style="display:inline-block;width:500px;white-space:nowrap">{}</span></p>'
 
@@ -301,3 +301,11 @@ def test_debians_program_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     for name in present:
         (tmp_path / name).touch(mode=0o755)
     assert module.find_program() == tmp_path / present[-1]
+
+
+def test_a_chromium_that_went_away_is_said_so() -> None:
+    require("chromium", "playwright")
+    with Browser() as mortal:
+        mortal._do(mortal._page.close)
+        with pytest.raises(TemporaryProblem, match="Chromium could not look at a mail"):
+            mortal.look(mail("<p>x</p>"))

@@ -46,7 +46,7 @@ class Sink:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
-        self.server = await asyncio.start_server(self.hold, "127.0.0.1", 0)
+        self.server = await asyncio.start_server(self.hold, "127.0.0.1", 0, limit=2**20)  # a mail is over 64 KiB
         self.port = self.server.sockets[0].getsockname()[1]
         return self
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -336,7 +337,7 @@ def test_name_wordmark_and_foot_are_the_publication_s() -> None:
 
 
 def test_a_logo_stands_in_the_wordmark_s_place_with_its_words() -> None:
-    logo = {"logo": "https://example.org/logo.png", "logo_width": 200, "logo_height": 48}
+    logo: dict[str, Any] = {"logo": "https://example.org/logo.png", "logo_width": 200, "logo_height": 48}
     theme = replace(CONTEXT.publication.theme, **logo)
     document = rendered(marked_issue(), context=context_of(theme=theme)).document
     (image,) = document.xpath("//img")

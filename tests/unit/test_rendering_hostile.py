@@ -250,6 +250,10 @@ def test_mjml_that_cannot_be_read_is_refused() -> None:
     refused("digest.mjml.j2", edited("digest.mjml.j2", "</mj-body>", ""), "MJML cannot read it")
 
 
+def test_mjml_that_makes_its_reader_panic_is_refused() -> None:
+    refused("digest.mjml.j2", edited("digest.mjml.j2", "<h1", "<p>é ></p><h1"), "MJML cannot read it")
+
+
 def test_a_stylesheet_may_name_ids_but_hold_no_tag() -> None:
     parts = rendered(marked_issue(), context=context_of({"responsive.css": "@media print{#outlook a{padding:0}}"}))
     assert "@media print{#outlook a{padding:0}}" in parts.html

@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from digest_mailer.adapters.appearance import AXE, MEASURE, SCHEMES, WIDE, WIDTHS, Scheme, findings
-from digest_mailer.core.errors import ConfigError
+from digest_mailer.core.errors import ConfigError, TemporaryProblem
 from digest_mailer.core.finding import Finding
 
 if TYPE_CHECKING:
@@ -93,11 +93,21 @@ class Browser:
 
     def ask(self, html: str, script: str, views: Sequence[View]) -> list[Any]:
         """What a JavaScript function answers about the mail in each view. It must not change the page."""
-        return self._do(lambda: [self._show(html, view).evaluate(script) for view in views])
+        return self._watched(lambda: [self._show(html, view).evaluate(script) for view in views])
 
     def shot(self, html: str, view: View) -> bytes:
         """A picture of the whole mail, as PNG."""
-        return self._do(lambda: self._show(html, view).screenshot(full_page=True, animations="disabled"))
+        return self._watched(lambda: self._show(html, view).screenshot(full_page=True, animations="disabled"))
+
+    def _watched(self, work: Callable[[], Answer]) -> Answer:
+        """Raises TemporaryProblem when Chromium is no longer there, killed or out of memory."""
+        from playwright.sync_api import Error
+
+        try:
+            return self._do(work)
+        except Error as problem:
+            why = str(problem).partition("\n")[0]
+            raise TemporaryProblem(f"Chromium could not look at a mail: {why}", "run the command again") from problem
 
     def _do(self, work: Callable[[], Answer]) -> Answer:
         return self._thread.submit(work).result()
