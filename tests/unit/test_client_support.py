@@ -155,6 +155,7 @@ def test_html_that_a_program_drops(html: str, near: str, clients: str) -> None:
 def test_a_link_of_the_head() -> None:
     icon = '<link rel="icon" href="https://x.example.org/i.png">'
     assert told(check(replaced("</head>", f"{icon}</head>"))) == [("DM425", "https://x.example.org/i.png")]
+    assert told(check(replaced("</head>", '<link rel="icon"></head>'))) == [("DM425", "<link")]
     sheet = '<link rel="stylesheet" href="https://x.example.org/s.css">'  # that is DM422
     assert check(replaced("</head>", f"{sheet}</head>")) == []
 

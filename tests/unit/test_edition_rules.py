@@ -44,6 +44,7 @@ def test_a_slot_that_the_text_lacks(slot: Slot) -> None:
         (replaced('<a href="__DM_UNSUBSCRIBE__"', '<a id="u" title="__DM_UNSUBSCRIBE__"'), "edition.unsubscribe_url"),
         (replaced('<a href="__DM_UNSUBSCRIBE__" style="', '<a href="__DM_UNSUBSCRIBE__" style="display:none;'),
          "edition.unsubscribe_url"),
+        (replaced('href="__DM_UNSUBSCRIBE__"', 'href="__DM_UNSUBSCRIBE__#x"'), "edition.unsubscribe_url"),
         (HTML.replace("__DM_PREFERENCES__", "https://digest.example.org/p/"), "edition.preferences_url"),
     ],
 )  # fmt: skip

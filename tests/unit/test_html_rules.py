@@ -12,7 +12,7 @@ from digest_mailer.core.errors import Severity
 from digest_mailer.rendering.rules.html_rules import GMAIL_CLIP, ROOM, check_html
 from digest_mailer.rendering.rules.look import Look, inherited, read_colour
 from digest_mailer.rendering.rules.markup import scan
-from digest_mailer.rendering.rules.naming import LONGEST
+from digest_mailer.rendering.rules.naming import LONGEST, short
 from digest_mailer.rendering.rules.outlook_view import holds
 from digest_mailer.rendering.rules.page import read_page
 from digest_mailer.rendering.rules.style import GMAIL_STYLE, read_style
@@ -367,6 +367,12 @@ def test_a_link_with_nothing_to_go_by() -> None:
     assert told(check_html(with_body(picture))) == [("DM411", URL), ("DM415", PNG)]
 
 
+def test_a_line_break_parts_words() -> None:
+    assert told(check_html(link(URL, "Read<br>more"))) == [("DM412", URL)]
+    page = read_page(with_body("<p>one<br>two<br/></p>"))
+    assert "one two" in [node.words for node in page.having("p")]
+
+
 def test_the_parts_of_a_map_are_links() -> None:
     area = f'<map name="m"><area href="{URL}" alt="The study"><area href="{URL}/2"></map><p>Words</p>'
     assert told(check_html(with_body(area))) == [("DM411", f"{URL}/2")]
@@ -608,6 +614,9 @@ def words_in(style: str, inside: str = "Words stand here.", tag: str = "p") -> s
         (words_in("background:#333333 none"), "Words stand here."),
         (words_in("color:#777777;background-color:inherit"), "Words stand here."),
         (words_in("color:#777777;background-color:unset"), "Words stand here."),
+        (words_in("color:#777777;background-image:none"), "Words stand here."),
+        (words_in("color:#777777;background-color:#ffffff;background-image:url(x.png)"), "Words stand here."),
+        (words_in("color:#777777;background-image:url(x.png);background-color:#ffffff"), "Words stand here."),
         (words_in("color:#777777;background-color:transparent"), "Words stand here."),
         (words_in("color:#777777", "<span>Deep <b>words</b></span>"), "Deep"),
         (words_in("color:#777777", "<b style='color:#000000'>Dark</b> pale"), "pale"),
@@ -638,6 +647,8 @@ def test_words_too_faint(html: str, near: str) -> None:
         words_in("color:#ffffff;background:linear-gradient(#000000, #111111)"),
         with_body('<p style="color:#ffffff"><img src="' + PNG + '" alt="white" width="1" height="1"></p>'),
         words_in("color:#777777", "<a id='x' name='x'></a>"),
+        words_in("color:#ffffff;background-color:#0b5563", "<a id='x' name='x'>No link, and not blue</a>"),
+        words_in("color:#ffffff;background:conic-gradient(#000000, #111111)"),
     ],
 )
 def test_words_that_can_be_read(html: str) -> None:
@@ -728,6 +739,38 @@ def test_words_large_enough(html: str) -> None:
 )
 def test_colours_as_css_writes_them(text: str, colour: tuple[float, ...] | None) -> None:
     assert read_colour(text) == (pytest.approx(colour) if colour else None)
+
+
+@pytest.mark.parametrize(
+    ("size", "pixels"),
+    [
+        *(("15px", 15), ("12pt", 16), ("2pc", 32), ("0.25in", 24), ("1cm", 37.8), ("10mm", 37.8), ("1.5rem", 24)),
+        *(("1.5em", 30), ("2ex", 20), (".9em", 18), ("50%", 10), ("smaller", 16.67), ("larger", 24)),
+        *(("xx-small", 9), ("x-small", 10), ("small", 13), ("medium", 16), ("large", 18), ("x-large", 24)),
+        *(("xx-large", 32), ("inherit", 20), ("calc(1px + 1em)", 20)),
+    ],
+)
+def test_sizes_as_css_writes_them(size: str, pixels: float) -> None:
+    assert inherited(Look(size=20), "p", f"font-size:{size}").size == pytest.approx(pixels, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("tag", "pixels"),
+    [
+        *(("h1", 40), ("h2", 30), ("h3", 23.4), ("h4", 20), ("h5", 16.6), ("h6", 13.4)),
+        *(("small", 16.67), ("sub", 16.67), ("sup", 16.67), ("p", 20)),
+    ],
+)
+def test_sizes_that_browsers_give(tag: str, pixels: float) -> None:
+    assert inherited(Look(size=20), tag).size == pytest.approx(pixels, abs=0.01)
+
+
+def test_what_cannot_be_known_stays_unknown() -> None:
+    picture = inherited(Look(), "td", "background-image:url(x.png)")
+    assert picture == Look("#000000", "", 16)
+    assert inherited(picture, "p", "color:rgba(0,0,0,.5)").colour == ""
+    assert inherited(picture, "p", "background-color:rgba(0,0,0,.5)").background == ""
+    assert inherited(picture, "p", "background-color:#ffffff").background == "#ffffff"
 
 
 def test_a_look_is_handed_down() -> None:
@@ -873,6 +916,24 @@ def test_every_finding_says_what_to_do_and_names_things_briefly() -> None:
         assert "x" * (LONGEST + 1) not in finding.message + finding.hint
         assert not finding.message.endswith(".")
         assert (finding.severity is Severity.WARNING) == (finding.code in WARNINGS), finding
+
+
+def test_limits_that_others_set() -> None:
+    assert (GMAIL_CLIP, GMAIL_STYLE, LONGEST) == (104_448, 16_384, 60)
+    assert ROOM[Slot.WHY] == 720
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x" * 60, "x" * 60),
+        ("x" * 61, f"{'x' * 59}…"),
+        (f"{'x' * 58} {'y' * 9}", f"{'x' * 58}…"),
+        (" a\n b\u00a0", "a b"),
+    ],
+)
+def test_a_name_is_cut_to_one_short_line(text: str, shown: str) -> None:
+    assert short(text) == shown
 
 
 @pytest.mark.parametrize("html", ["", " ", "<!-- x -->", "\x00", "\ud800", "plain", "<", "<p", "<?xml version='1.0'?>"])

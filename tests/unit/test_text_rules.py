@@ -135,6 +135,19 @@ def test_a_few_words_may_be_missing(share: float) -> None:
     assert told(check("\n".join(kept), html)) == ([("DM432", "wordaa")] if share > MISSING_WORDS else [])
 
 
+@pytest.mark.parametrize("word", ["{}", "{}{}{}", "1{}{}{}{}", "https://{}{}{}{}.example.org", "({}{}{})"])
+def test_short_words_numbers_and_addresses_do_not_count(word: str) -> None:
+    """They may all be missing; in words of four letters it would be told."""
+    many = [word.replace("{}", sign) for sign in "abcdefghijklmnopqrst"]
+    assert check("", f"<html><body><p>{' '.join(many)}</p></body></html>") == []
+
+
+def test_words_of_four_letters_count() -> None:
+    many = [sign * 4 for sign in "abcdefghijklmnopqrst"]
+    assert told(check("", f"<html><body><p>({' '.join(many)})</p></body></html>")) == [("DM432", "aaaa")]
+    assert WIDTH == 78
+
+
 def test_words_that_do_not_count() -> None:
     html = with_body(f"{PLACE}<p>1,535 12345 a bc def https://x.example.org/abc “stand”, __DM_WHY__</p>")
     assert check(html=html) == []
@@ -208,7 +221,7 @@ def test_markup_that_was_left(words: str, near: str) -> None:
     [
         ("p <.05 and b> .1", ""),
         ("x<y and z>w; 3 < 4 > 2; <- ->; <3", ""),
-        ("AT&T; R&D; a &b; c & d", ""),
+        ("AT&T; R&D; a &b; c & d; a &bogus; b", ""),
         ("<editor@example.org>", ""),
         ("* p < .05, ** p < .01, *** p < .001", ""),
         ("2**3**4 and a ** b ** c", ""),

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from digest_mailer.core.contrast import contrast
-from digest_mailer.core.theme import LEAST_CONTRAST, Theme, ThemeError
+from digest_mailer.core.contrast import READABLE, contrast
+from digest_mailer.core.theme import Theme, ThemeError
 
 
 def changed(name: str, value: Any) -> Theme:
@@ -22,7 +22,7 @@ def test_the_default_theme_is_legible_in_both_schemes() -> None:
         for text in ("ink", "muted", "accent"):
             for background in ("card", "page"):
                 pair = getattr(theme, f"{scheme}{text}"), getattr(theme, f"{scheme}{background}")
-                assert contrast(*pair) >= LEAST_CONTRAST
+                assert contrast(*pair) >= READABLE
 
 
 @pytest.mark.parametrize("name", COLOURS)

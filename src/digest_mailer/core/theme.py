@@ -9,9 +9,8 @@ criterion 1.4.3).
 import re
 from dataclasses import dataclass
 
-from digest_mailer.core.contrast import contrast
+from digest_mailer.core.contrast import READABLE, contrast
 
-LEAST_CONTRAST = 4.5
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 # What is written on what; the same names with `dark_` hold in dark mode.
 _PAIRS = (
@@ -74,10 +73,10 @@ class Theme:
 
     def _check_contrast(self, text: str, background: str) -> None:
         ratio = contrast(getattr(self, text), getattr(self, background))
-        if ratio < LEAST_CONTRAST:
+        if ratio < READABLE:
             raise ThemeError(
                 f"theme.{text} {getattr(self, text)} on theme.{background} {getattr(self, background)} has a contrast "
-                f"of {ratio:.2f}:1; readers need {LEAST_CONTRAST}:1"
+                f"of {ratio:.2f}:1; readers need {READABLE}:1"
             )
 
     def _check_logo(self) -> None:
