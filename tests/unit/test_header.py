@@ -39,11 +39,12 @@ def name_in(line: str) -> str:
     """The display name that a mail program shows.
 
     Between two encoded words Python before 3.13.2 keeps a space in an address and drops it, as RFC 2047 section
-    6.2 asks, in a Subject (gh-128110); in an address it also folds spaces at the ends of a name. Such names are
-    read as a Subject.
+    6.2 asks, in a Subject (gh-128110); in an address it also folds runs of spaces, and those at the ends of a name.
+    Such names are read as a Subject.
     """
     name = str(read(line.replace("To:", "Subject:", 1))["Subject"]).rpartition("<")[0].removesuffix(" ")
-    return name if line.count("=?") > 1 or name != name.strip() else mailbox_in(line).display_name
+    folds = "  " in name or name != name.strip()
+    return name if line.count("=?") > 1 or folds else mailbox_in(line).display_name
 
 
 def assert_well_formed(line: str) -> None:
@@ -81,6 +82,7 @@ def test_a_subject_reads_back_exactly(subject: str) -> None:
 @example("=?utf-8?q?encoded?=")
 @example("a" * 5_000)
 @example("word " * 1_000 + "end")
+@example("0  0")
 @example("é (x)")
 @example(".")
 def test_a_display_name_reads_back_exactly(name: str) -> None:
