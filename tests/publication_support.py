@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -19,12 +20,11 @@ from typing import Any
 from core_support import JULY, ROOT
 from digest_mailer.bootstrap import App, build_app, read_subscribers
 from digest_mailer.core.address import parse_address
-from digest_mailer.core.audience import Subscriber
-from digest_mailer.core.edition import EditionKey, article_topics, select
-from digest_mailer.core.identity import IssueId, Language
+from digest_mailer.core.audience import EVERYBODY, Subscriber
+from digest_mailer.core.edition import Assignment, article_topics
+from digest_mailer.core.identity import IssueId
+from digest_mailer.core.mailing import Status, WaveRequest
 from digest_mailer.core.token import Scope, sign
-from digest_mailer.core.topic import TopicWords, union
-from digest_mailer.services.planning import find_segment
 
 NOW = datetime(2024, 1, 31, 12, tzinfo=UTC)
 EVERYTHING = "amelie.tremblay@clinic.example.org"  # follows all topics, in French
@@ -67,14 +67,14 @@ def freeze(app: App, issue_id: str = JULY) -> int:
     issue, catalogue = library.load(IssueId(issue_id)), library.vocabulary.catalogue
     approval = app.approvals.latest(issue.id)
     assert approval is not None
-    topics = article_topics(issue, catalogue)
-
-    def assign(words: TopicWords, all_topics: bool, language: Language) -> str | None:
-        positions = select(topics, words, all_topics=all_topics, no_match=app.publication.no_match)
-        return approval.editions[EditionKey(app.publication.language_for(language), positions)] if positions else None
-
-    segment = find_segment(app.segments, None)
-    return app.ledger.freeze(approval, segment, union(topics), assign, "sandbox:", app.clock.now())
+    publication, now = app.publication, app.clock.now()
+    assignment = Assignment(article_topics(issue, catalogue), publication.languages, publication.no_match)
+    request = WaveRequest(EVERYBODY, assignment, "sandbox:", now, now + timedelta(hours=48))
+    people = app.ledger.open_wave(approval, request)
+    with closing(app.ledger.lease(issue.id, "sandbox:", "tests", 1, now)) as lease:
+        assert lease.turn((), 0, now).frozen
+        lease.release(Status.SENDING, "", (), (), now)
+    return people
 
 
 def person(app: App, address: str = EVERYTHING) -> Subscriber:

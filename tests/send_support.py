@@ -2,16 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from core_support import JULY, TOKEN_KEYS
-from digest_mailer.adapters.transports.workers import run_workers
+from digest_mailer.adapters.transports.waiting import waiting
 from digest_mailer.core.delivery import Accepted, Deferred, HandOff, Outcome, Refused, RetryPolicy, Scope, Unknown
 from digest_mailer.core.identity import RowId
 from digest_mailer.core.message import Keys, Message
+from digest_mailer.ports import Work
 from digest_mailer.services.send import Ended, Run
 from publication_support import FixedClock
 from store_support import WAY, Store
@@ -55,44 +56,42 @@ class Way:
     taken: Counter[str] = field(default_factory=Counter)
     open: int = 0
 
-    def deliver(
-        self, messages: AsyncIterator[tuple[RowId, Message]], on_attempt: Callable[[RowId], Awaitable[None]]
-    ) -> AsyncGenerator[tuple[RowId, Outcome]]:
+    async def deliver(self, work: Work) -> None:
         """See `ports.Transport.deliver`."""
-        self.open += self.connections
-        return run_workers([_Connection(self, on_attempt) for _ in range(self.connections)], messages)
+        tasks = [asyncio.create_task(self._connection(work, f"connection {n}")) for n in range(self.connections)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
+    async def _connection(self, work: Work, name: str) -> None:
+        self.open += 1
+        try:
+            async for row, message in waiting(work):
+                if outcome := await self._attempt(work, row, message, name):
+                    work.settle(row, outcome, name)
+        finally:
+            self.open -= 1
 
-@dataclass
-class _Connection:
-    way: Way
-    on_attempt: Callable[[RowId], Awaitable[None]]
-    dropped: bool = False
-
-    async def attempt(self, row: RowId, message: Message) -> Outcome:
-        way, address = self.way, message.envelope.recipient
-        way.tries[address] += 1
-        end = way.ends(address, way.tries[address])
+    async def _attempt(self, work: Work, row: RowId, message: Message, name: str) -> Outcome | None:
+        address = message.envelope.recipient
+        self.tries[address] += 1
+        end = self.ends(address, self.tries[address])
         if isinstance(end, Deferred | Refused) and end.scope in (Scope.TRANSPORT, Scope.ACCOUNT):
             return end  # it never came to any content
-        if way.before:
-            await way.before(address)
-        await self.on_attempt(row)
-        way.contents.append((address, message.content))
-        if way.after:
-            await way.after(address)
+        if self.before:
+            await self.before(address)
+        if not work.begin(row, name):
+            return None
+        self.contents.append((address, message.content))
+        if self.after:
+            await self.after(address)
         if isinstance(end, Exception):
             raise end
-        way.taken[address] += isinstance(end, Accepted)
+        self.taken[address] += isinstance(end, Accepted)
         return end
-
-    async def finish(self) -> None:
-        """Nothing to say."""
-
-    async def drop(self) -> None:
-        if not self.dropped:
-            self.dropped = True
-            self.way.open -= 1
 
 
 @dataclass
@@ -119,6 +118,6 @@ class Sending:
     async def send(self, wait: timedelta = timedelta(minutes=15)) -> Ended:
         """To the end of the run; nothing of the transport may be left."""
         try:
-            return await self.run.send(JULY, "tests", wait)
+            return await self.run.send(JULY, wait)
         finally:
             assert self.way.open == 0

@@ -1,7 +1,8 @@
 """SMTP servers to test against, in the running loop: one that keeps what it gets, one that follows a script.
 
 `ScriptedServer` answers each stage with a default that goes on, or as scripted: a reply, silence, a closed
-connection, half a reply. It notes what it saw: commands, connections, log-ins, contents. Nothing in it sleeps.
+connection, half a reply. It notes what it saw: commands, connections, log-ins, contents, and what a client said
+before it might. Nothing in it sleeps.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Self, cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from scramp import ScramException, ScramMechanism
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,12 @@ class _Gone(Exception):  # noqa: N818 - not a fault
 
 
 class ScriptedServer:
-    """A server whose every answer can be set, by stage: greeting, ehlo, starttls, auth, mail, rcpt, data, dot,
-    rset, quit; and early: a reply after the first line of content, where the server then stops to read. An action
-    alone is always taken, a sequence of them once each before the default."""
+    """A server whose every answer can be set, by stage: greeting, ehlo, starttls, auth, mail, rcpt, data, dot
+    (the end of content, by DATA or BDAT), rset, quit; and early: what to do after the first line of content, where
+    the server stops to read; challenge: an odd one; proof: none of it. An action alone is always taken, a sequence
+    of them once each before the default.
+    A careless one answers DATA with 354 when there is no recipient, and one that sulks stays inside the transaction
+    when it has refused a content. At its end it fails when a client spoke out of turn."""
 
     def __init__(
         self,
@@ -76,6 +81,8 @@ class ScriptedServer:
         implicit: bool = False,
         login: tuple[str, str] | None = None,
         methods: str = "PLAIN LOGIN",
+        careless: bool = False,
+        sulks: bool = False,
     ) -> None:
         self._script = {
             stage: [action] if isinstance(action, Action) else list(action) for stage, action in (script or {}).items()
@@ -86,11 +93,16 @@ class ScriptedServer:
         self._implicit = implicit
         self._login = login
         self._methods = methods
+        self.careless = careless
+        self.sulks = sulks
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
         self.seen: Counter[str] = Counter()
         self.commands: list[str] = []
         self.contents: list[bytes] = []
+        self.empties = 0  # lone dots
+        self.behind: list[str] = []  # what had come in one piece with each content
+        self.faults: list[str] = []  # what came before its time
         self.failed_logins = 0
         self.good_logins = 0
         self.empty = asyncio.Event()  # nobody is connected any more
@@ -110,6 +122,8 @@ class ScriptedServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
+        if kind is None:
+            assert not self.faults, self.faults
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = cast("asyncio.Task[None]", asyncio.current_task())
@@ -129,6 +143,9 @@ class ScriptedServer:
                 with suppress(ConnectionError):
                     await writer.drain()
             transport.abort()
+
+    def offers(self, extension: str) -> bool:
+        return extension in self._extensions
 
     def next_action(self, stage: str) -> Action | None:
         actions = self._script.get(stage)
@@ -155,6 +172,10 @@ class ScriptedServer:
         return self._tls
 
     @property
+    def password(self) -> str:
+        return self._login[1] if self._login else ""
+
+    @property
     def implicit(self) -> bool:
         return self._implicit
 
@@ -167,7 +188,7 @@ class _Conversation:
         self._reader = reader
         self._writer = writer
         self._secure = server.implicit
-        self._transaction = False
+        self._transaction = ""  # or the last command of it that was taken
 
     async def hold(self) -> None:
         await self._answer("greeting")
@@ -176,6 +197,7 @@ class _Conversation:
             self._server.commands.append(command)
             verb = command.split(" ")[0].lower()
             self._server.seen[verb] += 1
+            self._watch(verb)
             await self._do(verb, command)
 
     async def _do(self, verb: str, command: str) -> None:
@@ -185,37 +207,76 @@ class _Conversation:
             await self._protect()
         elif verb == "auth":
             await self._auth(command)
-        elif verb == "mail":
-            await self._mail()
-        elif verb == "data":
-            await self._data()
+        elif verb in ("mail", "rcpt", "data", "bdat"):
+            await self._transact(verb, command)
         elif verb == "quit":
             await self._answer("quit")
             raise _Gone
         else:
-            self._transaction = self._transaction and verb != "rset"
+            self._transaction = "" if verb == "rset" else self._transaction
             await self._answer(verb)
 
-    async def _mail(self) -> None:
-        """Nested transactions are refused: that is what a forgotten RSET ends in."""
-        if self._transaction:
-            await self._send("503 5.5.1 Nested MAIL")
-        else:
-            self._transaction = await self._answer("mail")
+    def _waiting(self) -> bytes:
+        return bytes(self._reader._buffer)  # type: ignore[attr-defined]
+
+    def _watch(self, verb: str) -> None:
+        """RFC 2920 section 3.1: which commands may be said before the answer to the one before."""
+        alone = not self._server.offers("PIPELINING") or verb in ("ehlo", "data", "quit", "starttls", "auth")
+        if alone and self._waiting():
+            self._server.faults.append(f"{self._waiting()!r} behind {verb}")
+
+    async def _transact(self, verb: str, command: str) -> None:
+        """In order or refused; nested transactions too: that is what a forgotten RSET ends in."""
+        before = {"mail": ("",), "rcpt": ("mail", "rcpt")}.get(verb, ("rcpt",))
+        careless = verb == "data" and self._server.careless
+        if verb == "bdat":
+            await self._chunk(int(command.split(" ")[1]), in_order=self._transaction in before)
+        elif self._transaction not in before and not careless:
+            await self._send("503 5.5.1 Nested MAIL" if verb == "mail" else "503 5.5.1 Out of order")
+        elif await self._answer(verb):
+            self._transaction = verb
+            if verb == "data":
+                await self._data()
 
     async def _data(self) -> None:
-        if not await self._answer("data"):
-            return
-        if early := self._server.next_action("early"):
-            await self._reader.readline()
-            await self._send(early.text if isinstance(early, Say) else "")
-            await asyncio.Event().wait()
+        await self._early()
         content = b""
         while (line := await self._reader.readline()) not in (b".\r\n", b""):
             content += line.removeprefix(b".")
-        self._transaction = False
-        if line and await self._answer("dot"):
+        if line:
+            self._server.empties += not content
+            await self._end_of_content(content)
+
+    async def _chunk(self, size: int, *, in_order: bool) -> None:
+        await self._early()
+        content = await self._reader.readexactly(size)
+        if in_order:
+            await self._end_of_content(content)
+        else:
+            await self._send("503 5.5.1 Out of order")
+
+    async def _early(self) -> None:
+        if early := self._server.next_action("early"):
+            await self._reader.readline()
+            if isinstance(early, Say):
+                await self._send(early.text)
+            elif isinstance(early, Close):
+                raise _Gone
+            self._server.reached.set()
+            await asyncio.Event().wait()
+
+    async def _end_of_content(self, content: bytes) -> None:
+        """One content at a time is unanswered: behind this one may stand commands, and no other content."""
+        waiting = self._waiting().decode().splitlines(keepends=True)
+        self._server.behind.append(" ".join(line[:4].strip() for line in waiting))
+        for line in waiting:
+            if not line.startswith(("RSET", "MAIL", "RCPT", "DATA", "QUIT")):
+                self._server.faults.append(f"{line!r} behind an unanswered content")
+        if await self._answer("dot"):
+            self._transaction = ""
             self._server.contents.append(content)
+        else:
+            self._transaction = "rcpt" if self._server.sulks else ""
 
     async def _protect(self) -> None:
         if await self._answer("starttls"):
@@ -223,18 +284,54 @@ class _Conversation:
             self._secure = True
 
     async def _auth(self, command: str) -> None:
-        """PLAIN (RFC 4616), or LOGIN with the user name at once."""
+        """By the methods that the server knows, each with an initial response."""
         _, method, initial = f"{command} ".split(" ")[:3]
-        if method not in ("PLAIN", "LOGIN"):
+        if isinstance(odd := self._server.next_action("challenge"), Say):
+            await self._send(odd.text)
+            while await self._reader.readline():
+                await self._send("235 2.7.0 Welcome")
+            raise _Gone
+        if method == "PLAIN":  # RFC 4616
+            user, password = _decode(initial).split("\0")[1:]
+            right = self._server.check(user, password)
+        elif method == "LOGIN":
+            user, password = _decode(initial), await self._challenge("Password:")
+            right = self._server.check(user, password)
+        elif method == "XOAUTH2":
+            right = await self._token(_decode(initial))
+        elif method.startswith("SCRAM"):
+            right = await self._scram(method, _decode(initial))
+        else:
             await self._answer("auth", "504 5.5.4 Not known")
             return
-        if method == "PLAIN":
-            user, password = _decode(initial).split("\0")[1:]
-        else:
-            await self._send("334 UGFzc3dvcmQ6")
-            user, password = _decode(initial), _decode((await self._reader.readline()).decode())
-        right = self._server.check(user, password)
         await self._answer("auth", "235 2.7.0 Welcome" if right else "535 5.7.8 Wrong user name or password")
+
+    async def _challenge(self, text: str) -> str:
+        await self._send(f"334 {base64.b64encode(text.encode()).decode()}")
+        return _decode((await self._reader.readline()).decode())
+
+    async def _token(self, initial: str) -> bool:
+        fields = dict(field.split("=", 1) for field in initial.strip("\1").split("\1"))
+        right = self._server.check(fields["user"], fields["auth"].removeprefix("Bearer "))
+        if not right:
+            assert await self._challenge('{"status":"401","schemes":"Bearer"}') == ""
+        return right
+
+    async def _scram(self, method: str, first: str) -> bool:
+        mechanism = ScramMechanism(method)
+        password = self._server.password
+        known = mechanism.make_auth_info(password, iteration_count=4096)
+        scram = mechanism.make_server(lambda _: known)
+        scram.set_client_first(first)
+        final = await self._challenge(scram.get_server_first())
+        try:
+            scram.set_client_final(final)
+        except ScramException:
+            return self._server.check("", "")
+        if self._server.next_action("proof"):  # the server does not prove that it knows the password
+            return True
+        assert await self._challenge(scram.get_server_final()) == ""
+        return self._server.check(first.split(",")[2].removeprefix("n="), password)
 
     async def _answer(self, stage: str, default: str = "") -> bool:
         """Do what the script says at this stage; whether the conversation goes on as usual."""

@@ -9,8 +9,8 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from core_support import JULY, address_of, edition_of
 from digest_mailer.adapters.store.approvals import ApprovalStore
 from digest_mailer.adapters.store.database import Database
+from digest_mailer.adapters.store.lease import SenderLease
 from digest_mailer.adapters.store.ledger import LedgerStore
 from digest_mailer.adapters.store.people import PeopleStore
 from digest_mailer.adapters.store.roster import RosterStore
@@ -25,11 +26,12 @@ from digest_mailer.adapters.store.segments import SegmentStore
 from digest_mailer.adapters.system import new_subscriber_id
 from digest_mailer.core.address import address_hash
 from digest_mailer.core.audience import EVERYBODY, Candidate, Consent, ImportResult, Segment, Subscriber
-from digest_mailer.core.edition import EditionKey, edition_hash, encode_edition
-from digest_mailer.core.identity import ENGLISH, IssueId, Language
-from digest_mailer.core.mailing import Approval, Mailing
-from digest_mailer.core.topic import MAX_TOPICS, TopicWords, words_of
-from digest_mailer.ports import Assign
+from digest_mailer.core.edition import Assignment, EditionKey, edition_hash, encode_edition
+from digest_mailer.core.identity import ENGLISH, IssueId
+from digest_mailer.core.mailing import Approval, Status, WaveRequest
+from digest_mailer.core.publication import NoMatch
+from digest_mailer.core.topic import MAX_TOPICS, words_of
+from digest_mailer.ports import Agree, anybody
 
 NOW = datetime(2024, 1, 31, 12, tzinfo=UTC)
 KEY = b"the key of address hashes, tests"
@@ -51,7 +53,7 @@ class Store:
         self.roster = RosterStore(self.database, KEY, new_subscriber_id)
         self.segments = SegmentStore(self.database)
         self.approvals = ApprovalStore(self.database)
-        self.ledger = LedgerStore(self.database)
+        self.ledger = LedgerStore(self.database, lambda _owner: False)  # no sender of another test lives
 
     def load(self, *candidates: Candidate, apply: bool = True, now: datetime = NOW) -> ImportResult:
         """Import them."""
@@ -72,18 +74,33 @@ class Store:
         """Approve the one edition there is."""
         return self.approvals.add(issue, "source", {EditionKey(ENGLISH, (1, 2)): BODY}, "tests", "", NOW)
 
-    def freeze(
-        self, issue: IssueId = JULY, segment: Segment = EVERYBODY, assign: Assign | None = None, now: datetime = NOW
-    ) -> int:
-        """Write a wave of the issue, to everybody unless `assign` says otherwise."""
-        approval = self.approvals.latest(issue) or self.approve(issue)
-        return self.ledger.freeze(approval, segment, ALL_WORDS, assign or same_for_all, WAY, now)
+    def request(self, segment: Segment = EVERYBODY, now: datetime = NOW, **changes: Any) -> WaveRequest:
+        """A wave to everybody in the segment who follows anything: both articles are about every topic."""
+        assignment = Assignment((ALL_WORDS, ALL_WORDS), (ENGLISH,), NoMatch.SKIP)
+        return replace(WaveRequest(segment, assignment, WAY, now, now + timedelta(hours=48)), **changes)
 
-    def begin(self, people: int, issue: IssueId = JULY) -> Mailing:
+    def freeze(
+        self, issue: IssueId = JULY, segment: Segment = EVERYBODY, now: datetime = NOW, *, agree: Agree = anybody
+    ) -> int:
+        """A wave of the issue with all its rows."""
+        approval = self.approvals.latest(issue) or self.approve(issue)
+        people = self.ledger.open_wave(approval, self.request(segment, now), agree)
+        if people:
+            with closing(self.lease(issue)) as lease:
+                while not lease.turn((), 0, now).frozen:
+                    pass
+                lease.release(Status.SENDING, "", (), (), now)
+        return people
+
+    def lease(self, issue: IssueId = JULY, owner: str = "tests", now: datetime = NOW, slots: int = 5000) -> SenderLease:
+        """Become the sender."""
+        return self.ledger.lease(issue, WAY, owner, slots, now)
+
+    def begin(self, people: int, issue: IssueId = JULY) -> SenderLease:
         """A mailing to so many new people, with its first sender."""
         self.load(*(candidate(f"reader{number}@example.org") for number in range(people)))
         assert self.freeze(issue) == people
-        return self.ledger.take_over(issue, WAY, "first", NOW)
+        return self.lease(issue, "first")
 
     def states(self, issue: IssueId = JULY) -> dict[str, str]:
         """The hand-off of everybody in a mailing, by address."""
@@ -102,11 +119,6 @@ class Store:
         """Everything in the database."""
         with closing(sqlite3.connect(self.database.path)) as connection:
             return [*connection.iterdump()]
-
-
-def same_for_all(_topics: TopicWords, _all_topics: bool, _language: Language) -> str | None:
-    """Everybody gets the one edition."""
-    return HASH
 
 
 def make_store(folder: Path) -> Store:

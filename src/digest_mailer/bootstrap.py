@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from digest_mailer import config, resources
 from digest_mailer.adapters import archive_probe, captures, subscriber_csv
@@ -27,16 +27,17 @@ from digest_mailer.adapters.store.ledger import LedgerStore
 from digest_mailer.adapters.store.people import PeopleStore
 from digest_mailer.adapters.store.roster import RosterStore
 from digest_mailer.adapters.store.segments import SegmentStore
-from digest_mailer.adapters.system import SystemClock, new_subscriber_id, sending_lock
+from digest_mailer.adapters.system import SystemClock, new_subscriber_id, sending_lock, this_process
 from digest_mailer.adapters.transports.outbox import OutboxTransport
 from digest_mailer.adapters.transports.sandbox import SandboxServer, SandboxTransport
 from digest_mailer.adapters.transports.smtp import SmtpTransport
 from digest_mailer.adapters.transports.smtp_settings import parse_smtp_url
 from digest_mailer.core.audience import EVERYBODY
 from digest_mailer.core.delivery import HandOff, RetryPolicy
+from digest_mailer.core.dkim import signing_domain
 from digest_mailer.core.errors import ConfigError
 from digest_mailer.core.publication import Publication
-from digest_mailer.ports import Clock, Transport
+from digest_mailer.ports import Clock, Signer, Transport
 from digest_mailer.services.approve import Approver
 from digest_mailer.services.compose import Composer
 from digest_mailer.services.fixing import Fixer
@@ -46,6 +47,9 @@ from digest_mailer.services.library import Library
 from digest_mailer.services.linting import Linter
 from digest_mailer.services.send import Run
 from digest_mailer.services.subscriptions import Importer, Subscriptions
+
+if TYPE_CHECKING:  # what signs takes 50 ms to load, and most commands do not sign
+    from digest_mailer.adapters.dkim_keys import DkimKeyFiles
 
 __all__ = ["App", "build_app", "new_publication", "read_captures", "read_subscribers"]
 
@@ -127,6 +131,31 @@ class App:
             files.make()
         return files
 
+    @cached_property
+    def dkim_keys(self) -> "DkimKeyFiles":
+        """The keys that sign mail."""
+        from digest_mailer.adapters.dkim_keys import DkimKeyFiles
+
+        return DkimKeyFiles(self.state / "keys" / "dkim")
+
+    @property
+    def dkim_domain(self) -> str:
+        """The domain that signs. Raises ConfigError when the configured one does not fit the sender."""
+        return signing_domain(self.settings.dkim.domain, self.publication.sender.address.domain)
+
+    @property
+    def next_selector(self) -> str:
+        """The name of a pair of DKIM keys made today."""
+        return f"dm{self.clock.now():%Y%m}"
+
+    def signer(self) -> Signer | None:
+        """Signs messages; None when the server does. Raises ConfigError when there is no key to do it with."""
+        if not self.settings.dkim.sign:
+            return None
+        from digest_mailer.adapters.dkim import DkimSigner
+
+        return DkimSigner(self.dkim_domain, self.dkim_keys.keys(self.dkim_keys.ring().signing))
+
     @property
     def importer(self) -> Importer:
         """Takes subscribers in."""
@@ -171,7 +200,8 @@ class App:
     def launcher(self, library: Library) -> Launcher:
         """Starts sends."""
         locks = self.interlocks(library)
-        return Launcher(library, self.people, self.ledger, locks, self.publication, self.clock)
+        max_age = self.settings.delivery.max_age
+        return Launcher(library, self.people, self.ledger, locks, self.publication, self.clock, max_age)
 
     def lock(self) -> AbstractContextManager[None]:
         """The lock of sending, as a context."""
@@ -202,9 +232,10 @@ class App:
 
     def run(self, transport: Transport, on_progress: Callable[[HandOff], None]) -> Run:
         """A run of a mailing."""
-        policy = RetryPolicy(max_age=self.settings.delivery.max_age)
-        jitter = random.SystemRandom().random
-        return Run(self.ledger, self.approvals, transport, self.secrets.keys, self.clock, policy, jitter, on_progress)
+        jitter, keys = random.Random().random, self.secrets.keys  # noqa: S311 - no secret
+        run = Run(self.ledger, self.approvals, transport, keys, self.clock, RetryPolicy(), jitter, on_progress)
+        run.owner, run.window, run.signer = this_process(), self.settings.delivery.window, self.signer()
+        return run
 
     def _smtp(self, url: str) -> Transport:
         delivery = self.settings.delivery

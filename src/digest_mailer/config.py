@@ -6,6 +6,7 @@ stands in `digest.toml` or on a command line: it comes from a file, the systemd 
 keyring, or the environment.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -36,6 +37,7 @@ CONFIG_NAME = "digest.toml"
 STATE_NAME = ".digest"
 PREFIX = "DIGEST_"
 CREDENTIAL = "digest-mailer.password"  # name in the systemd credentials directory
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # of a domain: RFC 1035 section 2.3.1, RFC 1123 2.1
 
 
 def _one_line(text: str) -> str:
@@ -82,6 +84,13 @@ def _transport(url: str) -> str:
     if "@" in url and ":" in url.partition("://")[2].rpartition("@")[0]:
         raise ValueError("should hold no password; name a file with password_file")
     return _one_line(url)
+
+
+def _domain(name: str) -> str:
+    labels = name.lower().split(".")
+    if name and not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError("should be a domain in ASCII, like example.org; write other letters as xn--…")
+    return name.lower()
 
 
 def _zone(name: str) -> str:
@@ -152,12 +161,20 @@ class DeliverySettings(_Table):
     password: SecretStr | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
+    window: int = Field(default=1000, ge=8, le=100_000)  # rows in hand: the bound of unknowns after a power loss
     max_age_hours: int = Field(default=48, ge=1, le=24 * 14)
 
     @property
     def max_age(self) -> timedelta:
         """How long an issue is worth sending."""
         return timedelta(hours=self.max_age_hours)
+
+
+class DkimSettings(_Table):
+    """[dkim]: signatures made here and not by the server."""
+
+    sign: bool = False
+    domain: Annotated[str, AfterValidator(_domain)] = ""  # empty for the domain of [sender] address
 
 
 # [theme]: the fields of `core.theme.Theme`, which also says what each may be
@@ -178,6 +195,7 @@ class Settings(BaseSettings):
     publication: PublicationSettings
     sender: SenderSettings
     delivery: DeliverySettings = DeliverySettings()
+    dkim: DkimSettings = DkimSettings()
     theme: ThemeSettings = ThemeSettings()  # type: ignore[valid-type]
 
 

@@ -4,8 +4,7 @@ Store ports are synchronous and used from one thread at a time; the transport is
 one contract suite in tests/integration, run on each of its implementations.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +17,7 @@ from digest_mailer.core.finding import Finding
 from digest_mailer.core.identity import IssueId, Language, RowId, SubscriberId
 from digest_mailer.core.issue_file import Vocabulary
 from digest_mailer.core.link_answer import LinkAnswer
-from digest_mailer.core.mailing import Approval, Claim, Mailing, Progress, Status
+from digest_mailer.core.mailing import Approval, Mailing, News, Progress, Result, Status, Turn, WaveRequest
 from digest_mailer.core.message import Message
 from digest_mailer.core.topic import TopicWords
 
@@ -96,6 +95,9 @@ class Subscribers(Protocol):
     def count_reserved(self, segment: Segment) -> int:
         """How many active or paused people of a segment have an address at a reserved domain (RFC 2606)."""
 
+    def sequence(self) -> int:
+        """How often the list was changed."""
+
     def groups(self, issue: IssueId, topics: TopicWords, segment: Segment) -> Sequence[AudienceGroup]:
         """The people of a segment, grouped by what decides what they get of an issue with these topics."""
 
@@ -149,9 +151,6 @@ class Approvals(Protocol):
         """The compiled edition of this hash; KeyError when it is not there."""
 
 
-# The hash of the edition for a reader of these topics, all-topics flag and language; None for no mail.
-Assign = Callable[[TopicWords, bool, Language], str | None]
-
 # Is told how many people a wave has, and raises where it may not be made.
 Agree = Callable[[int], None]
 
@@ -163,34 +162,18 @@ def anybody(_people: int) -> None:
 class Ledger(Protocol):
     """Who gets an issue, and how far each hand-off has come. It remembers first."""
 
-    def session(self) -> AbstractContextManager[None]:
-        """Hold it while a run lasts: the many small steps become quicker. Changes nothing else."""
-
     def mailing(self, issue: IssueId) -> Mailing | None:
         """The mailing of an issue."""
 
-    def freeze(
-        self,
-        approval: Approval,
-        segment: Segment,
-        topics: TopicWords,
-        assign: Assign,
-        transport: str,
-        now: datetime,
-        agree: Agree = anybody,
-    ) -> int:
-        """Write a row for everybody in the segment who gets the issue and has none yet; all of it or nothing.
+    def open_wave(self, approval: Approval, wanted: WaveRequest, agree: Agree = anybody) -> int:
+        """Fix who gets the issue now and has no row yet; all of it or nothing. Answers how many.
 
-        `agree` is told how many they are before anything is kept; what it raises leaves nothing behind."""
+        `agree` is told how many they are before anything is kept; what it raises leaves nothing behind. Their rows
+        are written while the wave is sent, and come out the same whatever happens to the list meanwhile."""
 
-    def take_over(self, issue: IssueId, transport: str, owner: str, now: datetime) -> Mailing:
-        """Become the sender of a mailing and settle what the one before left."""
-
-    def release(self, found: Mailing, now: datetime) -> None:
-        """End this sender's work and settle what it still had."""
-
-    def set_status(self, mailing_id: int, fence: int, status: Status) -> None:
-        """Say where the mailing stands; nothing when another sender has taken over."""
+    def lease(self, issue: IssueId, transport: str, owner: str, slots: int, now: datetime) -> "Lease":
+        """Become the sender of a mailing and settle what the one before left. At most `slots` rows can be claimed and
+        without a durable result at a time. Raises Locked when another process sends it."""
 
     def progress(self, issue: IssueId) -> Progress:
         """People by hand-off."""
@@ -201,27 +184,47 @@ class Ledger(Protocol):
     def named(self, issue: IssueId, state: HandOff) -> Sequence[tuple[str, str]]:
         """Addresses of the people in a state, with the reason or reply."""
 
-    def claim(self, found: Mailing, limit: int, now: datetime) -> Sequence[Claim]:
-        """Take up to `limit` rows that are due, durably."""
 
-    def still_claimed(self, row: RowId, fence: int) -> bool:
-        """Whether the row is still this sender's to send."""
+class Lease(Protocol):
+    """The right to send a mailing. Of one thread at a time, but for `begin` and `answered`, which take no time."""
 
-    def begin_attempt(self, row: RowId, fence: int, digest: bytes, transport: str, now: datetime) -> bool:
-        """Note durably that the row's message may be on the wire from here on; False when it must not be, because
-        the row is not this sender's to send any more."""
+    @property
+    def mailing(self) -> Mailing:
+        """The mailing, with this sender's fence."""
 
-    def record(
-        self,
-        row: RowId,
-        fence: int,
-        outcome: Outcome,
-        transport: str,
-        state: HandOff,
-        due: datetime | None,
-        now: datetime,
+    def turn(self, results: Sequence[Result], limit: int, now: datetime) -> Turn:
+        """Keep results and take up to `limit` rows that are due, durably. Raises Locked when another sender has taken
+        over."""
+
+    def begin(self, row: RowId) -> None:
+        """Note that the row's message may be on the wire from here on; survives the end of the process."""
+
+    def answered(self, row: RowId, *, accepted: bool) -> None:
+        """Note that the server has answered; survives the end of the process."""
+
+    def changed(self) -> bool:
+        """Whether others have written to the ledger since this was last asked; quick."""
+
+    def news(self, rows: Sequence[RowId]) -> News:
+        """What others have done to the mailing. `rows` are in hand, and nothing of them has left."""
+
+    def let_go(self, rows: Sequence[RowId]) -> None:
+        """These rows will have no result: others have moved them."""
+
+    def release(
+        self, status: Status, detail: str, unanswered: Sequence[RowId], results: Sequence[Result], now: datetime
     ) -> None:
-        """Keep what an attempt ended in and where the row goes from there."""
+        """End the work: keep the last results, call who has no answer unknown, plan the others again."""
+
+    def close(self) -> None:
+        """Let go of everything. What was not released is the next sender's to settle."""
+
+
+class Signer(Protocol):
+    """Signs finished messages. Threads may share it, and it reads and writes nothing."""
+
+    def sign(self, message: Message, at: datetime) -> Message:
+        """The same message with its signatures in front. The same arguments give the same octets."""
 
 
 class Departures(Protocol):
@@ -238,6 +241,26 @@ class Probe(Protocol):
         """Empty when it answers with a page, else why not."""
 
 
+class Work(Protocol):
+    """What a run gives a transport to do. Every call is of the loop's thread, and none but `more` waits: a
+    message may cost less than a turn of the loop."""
+
+    def take(self) -> tuple[RowId, Message] | None:
+        """The next message, addressed; None when there is none at this moment. A transport takes one only when it
+        can work on it, and settles every one that it took."""
+
+    async def more(self) -> bool:
+        """Wait until `take` may have something again; False when nothing will follow."""
+
+    def begin(self, row: RowId, connection: str = "") -> bool:
+        """To be called right before the first octet of the message's content may leave: from here on a lost answer
+        is `Unknown`. False when it must not leave, because its person has left meanwhile or the run was told to
+        drop it; then nothing more is to be said of the row."""
+
+    def settle(self, row: RowId, outcome: Outcome, connection: str = "") -> None:
+        """What the attempt ended in. `connection` names the connection for the ledger: `2 to mx.example.org:25`."""
+
+
 class Transport(Protocol):
     """A way out for messages: SMTP, a provider, a directory, the sandbox."""
 
@@ -249,16 +272,15 @@ class Transport(Protocol):
     def live(self) -> bool:
         """Whether mail handed to it can reach people. Sandbox, outbox and loopback servers are not live."""
 
-    def deliver(
-        self,
-        messages: AsyncIterator[tuple[RowId, Message]],
-        on_attempt: Callable[[RowId], Awaitable[None]],
-    ) -> AsyncGenerator[tuple[RowId, Outcome]]:
-        """Try each message once and yield what each attempt ended in, in any order, one outcome a row.
+    @property
+    def connections(self) -> int:
+        """How many messages may be begun and unanswered at a time: after a sudden end, as many may be unknown."""
 
-        The adapter takes the next message only when it can work on it, awaits `on_attempt(row)` before the
-        first octet of that message's content may leave, never retries, and never alters a message. When
-        `messages` ends it finishes what is in flight, closes its connections and ends. Trouble of the way
-        itself (no connection, failed log-in) is an outcome of scope TRANSPORT or ACCOUNT, never an exception.
-        When the returned iterator is closed early (`aclose`), connections are dropped at once.
+    async def deliver(self, work: Work) -> None:
+        """Try each message of the work once and settle it, until nothing follows.
+
+        The adapter never retries and never alters a message. When the work ends it finishes what is in flight,
+        closes its connections and returns. Trouble of the way itself (no connection, failed log-in) is an outcome
+        of scope TRANSPORT or ACCOUNT, never an exception; an exception out of the work comes out of here. When
+        the call is cancelled, connections are dropped at once and what was not settled stays so.
         """

@@ -156,7 +156,7 @@ def test_the_settings_are_checked_with_table_and_key(project: Path) -> None:
 
 def test_the_database_is_upgraded_once(project: Path) -> None:
     assert command("-C", project, "--json", "db", "upgrade").json == {
-        "schema": "digest-mailer/db-upgrade/1", "exit": 0, "before": "0001", "after": "0001",
+        "schema": "digest-mailer/db-upgrade/1", "exit": 0, "before": "0002", "after": "0002",
     }  # fmt: skip
 
 

@@ -126,7 +126,7 @@ async def go_on(app: App, sink: Sink) -> Ended:
     with app.lock():
         launcher = app.launcher(app.library)
         launcher.start(launcher.prepare(JULY, EVERYBODY, transport), transport, None)
-        return await app.run(transport, lambda _state: None).send(JULY, "tests", timedelta(0))
+        return await app.run(transport, lambda _state: None).send(JULY, timedelta(0))
 
 
 def unknown(app: App) -> set[str]:

@@ -132,7 +132,7 @@ def test_upgrading_what_is_current_changes_nothing(store: Store) -> None:
     assert store.dump() == before
 
 
-@pytest.mark.parametrize(("revision", "hint"), [("0000", "db upgrade"), ("0002", "install that version again")])
+@pytest.mark.parametrize(("revision", "hint"), [("0000", "db upgrade"), ("9999", "install that version again")])
 def test_another_revision_is_refused_with_what_helps(store: Store, revision: str, hint: str) -> None:
     say_revision(store.database.path, revision)
     with pytest.raises(ConfigError) as caught:

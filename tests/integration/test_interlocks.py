@@ -59,7 +59,7 @@ def deliver(app: App, transport: Way, confirmed: int | None = None) -> Ended:
     launch = launcher.prepare(JULY, EVERYBODY, transport)
     launcher.start(launch, transport, launch.people if confirmed is None else confirmed)
     sending = app.run(transport, lambda _state: None)
-    return run(sending.send(JULY, "tests", timedelta(0)))
+    return run(sending.send(JULY, timedelta(0)))
 
 
 def refused(app: App, what: str, hint: str = "", transport: Transport = TRIAL) -> None:
@@ -191,10 +191,11 @@ def test_a_selection_that_a_late_joiner_brings(app: App) -> None:
 def test_somebody_who_joins_between_the_plan_and_the_start_is_stopped_with_everything(app: App) -> None:
     launcher = app.launcher(app.library)
     launch = launcher.prepare(JULY, EVERYBODY, TRIAL)
-    assert launch.approval is not None
-    missing = replace(launch, approval=replace(launch.approval, editions={}))
-    with pytest.raises(InterlockError, match="which was not approved"):
-        launcher.start(missing, TRIAL, None)
+    with app.database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM approved_edition WHERE key = 'en-2'")
+    load(app, candidate("new@clinic.ca"))
+    with pytest.raises(InterlockError, match="people need an edition that was not approved"):
+        launcher.start(launch, TRIAL, None)
     assert app.ledger.mailing(JULY) is None
 
 
@@ -440,9 +441,9 @@ def test_an_issue_that_was_sent(app: App) -> None:
 
 
 def test_who_is_unknown_is_named_as_held(app: App) -> None:
-    deliver(app, Way(lambda _address, number: SILENCE))
-    rest = deliver(app, Way())
-    assert rest.progress[HandOff.UNKNOWN] == 1
+    ends = iter([SILENCE])
+    ended = deliver(app, Way(lambda _address, _number: next(ends, TAKEN)))
+    assert ended.progress[HandOff.UNKNOWN] == 1
     with pytest.raises(InterlockError) as caught:
         prepare(app)
     assert "1 unknown, held" in caught.value.hint

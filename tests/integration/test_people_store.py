@@ -30,7 +30,7 @@ from digest_mailer.core.audience import (
 )
 from digest_mailer.core.identity import ENGLISH, IssueId, Language, SubscriberId
 from digest_mailer.core.topic import NO_TOPICS, intersect, words_of
-from store_support import ALL_WORDS, BOOTH, HASH, NOW, Store, candidate, make_store
+from store_support import ALL_WORDS, BOOTH, NOW, Store, candidate, make_store
 
 FEW = settings(max_examples=settings().max_examples // 4)  # each with a database of its own
 FEWER = settings(max_examples=settings().max_examples // 8)
@@ -205,8 +205,8 @@ def test_every_consent_is_kept_and_the_newest_is_shown(store: Store) -> None:
 
 def test_an_import_that_pauses_or_ends_somebody_takes_their_mail_out_of_a_running_send(store: Store) -> None:
     names = [f"reader{n}@example.org" for n in range(4)]
-    mailing = store.begin(4)
-    store.ledger.claim(mailing, 2, NOW)
+    lease = store.begin(4)
+    lease.turn((), 2, NOW)
     store.load(
         candidate(names[0], state=State.UNSUBSCRIBED),
         candidate(names[1], state=State.PAUSED, paused_until=SUMMER),
@@ -216,6 +216,7 @@ def test_an_import_that_pauses_or_ends_somebody_takes_their_mail_out_of_a_runnin
     states = store.states()
     assert [states[name] for name in names[:2]] == ["suppressed", "suppressed"]
     assert {states[name] for name in names[2:]} <= {"claimed", "planned"}
+    lease.close()
 
 
 def test_what_an_import_did_is_on_record(store: Store) -> None:
@@ -474,7 +475,7 @@ def test_groups_are_the_people_counted_by_what_decides(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = filled(folder, drawn, suppressed)
-        store.freeze(assign=lambda words, _all, _language: None if words == NO_TOPICS else HASH)
+        store.freeze(segment=Segment("some", languages=(ENGLISH,)))
         frozen = {
             address for (address,) in store.sql("SELECT canonical FROM delivery JOIN person USING (subscriber_id)")
         }

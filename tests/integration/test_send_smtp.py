@@ -61,7 +61,7 @@ def begin(app: App, transport: Transport) -> Run:
 
 
 async def send(app: App, transport: Transport, wait: timedelta = timedelta(0)) -> Ended:
-    return await begin(app, transport).send(JULY, "tests", wait)
+    return await begin(app, transport).send(JULY, wait)
 
 
 def served(app: App) -> dict[str, Subscriber]:
@@ -190,7 +190,7 @@ def test_a_server_that_goes_silent_behind_the_content_leaves_a_few_unknown(app: 
     server = ScriptedServer({"dot": silence})
     ended = run(send_to(app, server))
     assert ended.ending is Ending.TROUBLE
-    assert 1 <= ended.progress[HandOff.UNKNOWN] <= 2
+    assert 3 <= ended.progress[HandOff.UNKNOWN] <= 4  # three in a row pause it, and one more may be in flight
     assert ended.progress.total == everybody
     held = {address for address, _ in app.ledger.named(JULY, HandOff.UNKNOWN)}
     good = ScriptedServer()
@@ -237,7 +237,7 @@ def test_stopping_twice_in_the_middle_names_what_was_in_flight(app: App) -> None
     async def work() -> Ended:
         async with ScriptedServer({"dot": [*[Say("250 ok")] * 10, *[Hang()] * 100]}) as server:
             sending = begin(app, way_to(server.port, 2))
-            task = asyncio.create_task(sending.send(JULY, "tests", timedelta(0)))
+            task = asyncio.create_task(sending.send(JULY, timedelta(0)))
             await server.reached.wait()
             assert sending.stop() is True
             assert sending.stop() is False

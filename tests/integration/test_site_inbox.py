@@ -56,7 +56,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> App:
     app = make_publication(tmp_path_factory.mktemp("sent"))
     freeze(app)
     run = app.run(app.transport(None), lambda _: None)
-    asyncio.run(run.send(IssueId(JULY), "tests", timedelta(0)))
+    asyncio.run(run.send(IssueId(JULY), timedelta(0)))
     return app
 
 

@@ -13,12 +13,13 @@ from digest_mailer.adapters.transports.outbox import OutboxTransport, file_name
 from digest_mailer.adapters.transports.sandbox import SandboxServer, SandboxTransport
 from digest_mailer.adapters.transports.smtp import SmtpTransport
 from digest_mailer.adapters.transports.smtp_settings import SmtpSettings, Tls
-from digest_mailer.core.delivery import Accepted, Deferred, Outcome, Refused, Scope
+from digest_mailer.core.delivery import Accepted, Deferred, Outcome, Scope
 from digest_mailer.core.identity import RowId
 from digest_mailer.core.message import Message
 from digest_mailer.ports import Transport
-from message_support import build, deliver, deliver_first, feed, no_note, rows, run
-from smtp_server import keeping_server
+from message_support import Pile, build, deliver, rows, run
+from smtp_server import ScriptedServer, keeping_server
+from smtp_support import MODES
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,17 @@ async def smtp_rig(_path: Path, connections: int = 3) -> AsyncIterator[Rig]:
 
 
 @asynccontextmanager
+async def pipelined_rig(_path: Path, connections: int = 3, mode: str = "pipelined") -> AsyncIterator[Rig]:
+    async with ScriptedServer(extensions=MODES[mode]) as server:
+        settings = SmtpSettings("127.0.0.1", server.port, tls=Tls.NONE, connections=connections)
+        yield Rig(SmtpTransport(settings), lambda: server.contents)
+
+
+def chunking_rig(path: Path, connections: int = 3) -> AbstractAsyncContextManager[Rig]:
+    return pipelined_rig(path, connections, "chunking")
+
+
+@asynccontextmanager
 async def outbox_rig(path: Path, connections: int = 3) -> AsyncIterator[Rig]:
     folder = path / "deep" / "outbox"
     yield Rig(OutboxTransport(folder), lambda: [file.read_bytes() for file in folder.glob("*")])
@@ -64,11 +76,19 @@ def without_trace(stored: bytes) -> bytes:
     return stored.split(b"\r\n", 2)[2]
 
 
-@pytest.fixture(params=[smtp_rig, outbox_rig, sandbox_rig], ids=["smtp", "outbox", "sandbox"])
+RIGS: dict[str, MakeRig] = {
+    "step by step": smtp_rig,
+    "pipelined": pipelined_rig,
+    "chunking": chunking_rig,
+    "outbox": outbox_rig,
+    "sandbox": sandbox_rig,
+}
+
+
+@pytest.fixture(params=RIGS)
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> MakeRig:
     def make(connections: int = 3) -> AbstractAsyncContextManager[Rig]:
-        made: AbstractAsyncContextManager[Rig] = request.param(tmp_path, connections)
-        return made
+        return RIGS[request.param](tmp_path, connections)
 
     return make
 
@@ -111,22 +131,25 @@ def test_many_messages_over_few_connections_each_once(rig: MakeRig, connections:
     run(case())
 
 
-def test_attempt_is_noted_before_the_content_leaves(rig: MakeRig) -> None:
+def test_content_is_begun_before_it_leaves_and_arrived_before_it_is_settled(rig: MakeRig) -> None:
+    messages = dict(rows(12))
+
     async def case() -> None:
-        messages = dict(rows(12))
-        noted: list[RowId] = []
         async with rig() as it:
 
-            async def on_attempt(row: RowId) -> None:
-                for _ in range(20):
-                    await asyncio.sleep(0)
-                assert not it.has(messages[row])
-                noted.append(row)
+            class Watched(Pile):
+                def begin(self, row: RowId, connection: str = "") -> bool:
+                    assert not it.has(messages[row])
+                    return super().begin(row, connection)
 
-            async for row, _ in it.transport.deliver(feed(list(messages.items())), on_attempt):
-                assert row in noted
-                assert it.has(messages[row])
-        assert sorted(noted) == sorted(messages)
+                def settle(self, row: RowId, outcome: Outcome, connection: str = "") -> None:
+                    assert row in self.begun
+                    assert it.has(messages[row])
+                    super().settle(row, outcome, connection)
+
+            pile = Watched(messages.items())
+            await it.transport.deliver(pile)
+            assert sorted(pile.outcomes) == sorted(messages)
 
     run(case())
 
@@ -140,101 +163,99 @@ def test_no_message_no_outcome(rig: MakeRig) -> None:
     run(case())
 
 
-def test_nothing_happens_before_the_first_outcome_is_asked_for(rig: MakeRig) -> None:
+@pytest.mark.parametrize("withdrawn", [{1}, {3}, {2, 5}, {1, 2, 3, 4, 5}])
+def test_a_withdrawn_message_does_not_arrive_and_gets_no_outcome(rig: MakeRig, withdrawn: set[int]) -> None:
     async def case() -> None:
-        async with rig() as it:
-            it.transport.deliver(feed(rows(3)), no_note)
-            await asyncio.sleep(0.01)
-            assert it.arrived() == []
+        async with rig(2) as it:
+            pile = Pile(rows(5), withdrawn=withdrawn)
+            await it.transport.deliver(pile)
+            left = {row: message for row, message in rows(5) if row not in withdrawn}
+            assert set(pile.outcomes) == set(left)
+            assert sorted(it.arrived()) == sorted(message.content for message in left.values())
 
     run(case())
 
 
-def test_early_close_leaves_nothing_running(rig: MakeRig) -> None:
+def test_never_more_begun_and_unsettled_than_connections(rig: MakeRig) -> None:
+    async def case() -> None:
+        async with rig(3) as it:
+            most = 0
+
+            class Counting(Pile):
+                def begin(self, row: RowId, connection: str = "") -> bool:
+                    nonlocal most
+                    most = max(most, len(self.begun) + 1 - len(self.outcomes))
+                    return super().begin(row, connection)
+
+            await it.transport.deliver(Counting(rows(40)))
+            assert 1 <= most <= it.transport.connections <= 3
+
+    run(case())
+
+
+def test_it_waits_for_more(rig: MakeRig) -> None:
+    async def case() -> None:
+        async with rig() as it:
+            pile = Pile([], still_open=True)
+            task = asyncio.create_task(it.transport.deliver(pile))
+            for number in range(1, 5):
+                await pile.resting.wait()
+                pile.add([(RowId(number), build(number))])
+            await pile.resting.wait()
+            pile.close()
+            await task
+            assert sorted(pile.outcomes) == [1, 2, 3, 4]
+            assert len(it.arrived()) == 4
+
+    run(case())
+
+
+@pytest.mark.parametrize("settled", [0, 1, 20])
+def test_a_cancelled_delivery_leaves_nothing_running(rig: MakeRig, settled: int) -> None:
     async def case() -> None:
         async with rig() as it:
             before = asyncio.all_tasks()
-            await deliver_first(it.transport, rows(50))
-            arrived = len(it.arrived())
-            assert 1 <= arrived < 50
-            left = asyncio.all_tasks() - before
-            if isinstance(it.transport, SmtpTransport):  # its test server lives on
-                left = {task for task in left if "_handle_client" not in repr(task)}
-            assert not left
-            await asyncio.sleep(0.01)
-            assert len(it.arrived()) == arrived
+            enough = asyncio.Event()
 
-    run(case())
+            class Counting(Pile):
+                def settle(self, row: RowId, outcome: Outcome, connection: str = "") -> None:
+                    super().settle(row, outcome, connection)
+                    if len(self.outcomes) >= settled:
+                        enough.set()
 
-
-def test_early_close_while_an_attempt_is_being_noted(rig: MakeRig) -> None:
-    async def case() -> None:
-        async with rig(1) as it:
-            noting = asyncio.Event()
-
-            async def on_attempt(row: RowId) -> None:
-                noting.set()
-                await asyncio.Event().wait()
-
-            task = asyncio.create_task(deliver(it.transport, rows(3), on_attempt))
-            await noting.wait()
+            pile = Counting(rows(500))
+            task = asyncio.create_task(it.transport.deliver(pile))
+            if settled:
+                await enough.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert it.arrived() == []
+            servers = ("_handle_client", "_serve", "_accept_connection2")
+            left = [task for task in asyncio.all_tasks() - before if not any(name in repr(task) for name in servers)]
+            assert not left
+            assert settled <= len(pile.outcomes) < 500
+            told = dict(pile.outcomes)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert pile.outcomes == told
 
     run(case())
 
 
-def test_more_is_taken_only_when_outcomes_are_taken(rig: MakeRig) -> None:
+@pytest.mark.parametrize("call", ["take", "more", "begin", "settle"])
+def test_what_the_work_raises_comes_out(rig: MakeRig, call: str) -> None:
     async def case() -> None:
-        given = 0
-
-        async def counted() -> AsyncIterator[tuple[RowId, Message]]:
-            nonlocal given
-            for pair in rows(40):
-                given += 1
-                yield pair
-
-        async with rig(3) as it:
-            taken = 0
-            async for _ in it.transport.deliver(counted(), no_note):
-                taken += 1
-                await asyncio.sleep(0.002)
-                assert given <= taken + 3
-
-    run(case())
-
-
-def test_trouble_in_the_stream_of_messages_comes_out(rig: MakeRig) -> None:
-    async def broken() -> AsyncIterator[tuple[RowId, Message]]:
-        for pair in rows(5):
-            yield pair
-        raise LookupError("the ledger is gone")
-
-    async def case() -> None:
-        outcomes: list[Outcome] = []
         async with rig() as it:
-            with pytest.raises(LookupError, match="the ledger is gone"):  # noqa: PT012 - the outcomes before it count
-                async for _, outcome in it.transport.deliver(broken(), no_note):
-                    outcomes.append(outcome)
-            assert len(outcomes) == len(it.arrived()) == 5
 
-    run(case())
+            def broken(*_: object) -> None:
+                raise LookupError("the ledger is gone")
 
-
-def test_trouble_in_noting_the_attempt_comes_out_and_nothing_of_it_leaves(rig: MakeRig) -> None:
-    async def on_attempt(row: RowId) -> None:
-        if row == 4:
-            raise LookupError("the ledger is gone")
-
-    async def case() -> None:
-        messages = dict(rows(30))
-        async with rig() as it:
+            pile = Pile(rows(5))
+            setattr(pile, call, broken)
             with pytest.raises(LookupError, match="the ledger is gone"):
-                await deliver(it.transport, list(messages.items()), on_attempt)
-            assert not it.has(messages[RowId(4)])
-            assert len(it.arrived()) < 10
+                await it.transport.deliver(pile)
+            if call in ("take", "begin"):
+                assert it.arrived() == []
 
     run(case())
 
@@ -333,21 +354,3 @@ def test_sandbox_server_alone_keeps_its_port(tmp_path: Path) -> None:
 
     run(case())
     assert len(filed(tmp_path / "maildir")) == 2
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"A: b\r\n\r\nbare\nline\r\n", b"A: b\r\n\r\nbare\rline\r\n", b"A: b\r\n\r\nno end", b"A: b\r\n\r\n\xc3\xa9\r\n",
-     b"A: b\r\n\r\nnul\0\r\n", b"A: b\r\n\r\n" + b"x" * 999 + b"\r\n"],
-)  # fmt: skip
-def test_smtp_refuses_what_it_would_have_to_change(content: bytes) -> None:
-    async def case() -> None:
-        original = build()
-        message = Message(original.envelope, original.message_id, original.subject, original.to, "", "", content)
-        async with smtp_rig(Path()) as it:
-            outcome = (await deliver(it.transport, [(RowId(1), message)]))[RowId(1)]
-            assert isinstance(outcome, Refused)
-            assert outcome.scope is Scope.MESSAGE
-            assert it.arrived() == []
-
-    run(case())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from digest_mailer.cli.group import SECTIONS
-from digest_mailer.config import DeliverySettings, PublicationSettings, SenderSettings
+from digest_mailer.config import DeliverySettings, DkimSettings, PublicationSettings, SenderSettings
 from digest_mailer.core.errors import ExitCode
 from digest_mailer.core.issue_file import ARTICLE_FIELDS, ISSUE_FIELDS
 
@@ -24,7 +24,7 @@ def test_every_diagnostic_is_explained_and_every_explained_one_exists() -> None:
     assert explained == used
 
 
-@pytest.mark.parametrize("table", [PublicationSettings, SenderSettings, DeliverySettings])
+@pytest.mark.parametrize("table", [PublicationSettings, SenderSettings, DeliverySettings, DkimSettings])
 def test_every_setting_is_explained(table: type[PublicationSettings]) -> None:
     explained = set(re.findall(r"^\| `(\w+)` \|", _page("configuration"), re.MULTILINE))
     assert set(table.model_fields) <= explained

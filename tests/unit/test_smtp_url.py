@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from digest_mailer.adapters.transports.smtp_settings import SmtpSettings, Tls, is_loopback, parse_smtp_url
+from digest_mailer.adapters.transports.smtp_settings import Auth, SmtpSettings, Tls, is_loopback, parse_smtp_url
 from digest_mailer.core.errors import ConfigError, ExitCode
 
 
@@ -65,6 +65,8 @@ def test_user_name_is_decoded_and_connections_are_read() -> None:
         ("smtp://user@localhost", "log-in without TLS"),
         ("smtp://mail.example.org?tls=startls", "unknown tls"),
         ("smtp://mail.example.org?tls=", "unknown tls"),
+        ("smtp://mail.example.org?auth=oauth", "unknown auth"),
+        ("smtp://mail.example.org?auth=", "unknown auth"),
         ("smtp://mail.example.org?tsl=none", "unknown key"),
         ("smtp://mail.example.org?tls=implicit&tls=none", "twice"),
         ("smtp://mail.example.org?tls", "key=value"),
@@ -97,6 +99,16 @@ def test_settings_name_the_server_without_the_account() -> None:
     assert "hunter2" not in repr(settings)
     assert "account-token" not in repr(settings)
     assert parse_smtp_url(settings.url) == replace(settings, username="", password="")
+
+
+def test_a_token_is_a_choice_of_the_url() -> None:
+    assert parse_smtp_url("smtp://news@mail.example.org?auth=xoauth2", password="t").auth is Auth.XOAUTH2
+    assert parse_smtp_url("smtp://news@mail.example.org", password="p").auth is Auth.PASSWORD
+
+
+def test_a_connection_carries_at_least_one_message() -> None:
+    with pytest.raises(ConfigError, match="no message"):
+        SmtpSettings("localhost", 25, tls=Tls.NONE, max_messages=0)
 
 
 @pytest.mark.parametrize("name", ["two words", "line\r\nQUIT", "exämple"])

@@ -3,7 +3,9 @@
 The lock is the operating system's, so it ends with its process however that ends.
 """
 
+import os
 import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +15,8 @@ from filelock import FileLock, Timeout
 
 from digest_mailer.core.errors import ConfigError, Locked
 from digest_mailer.core.identity import SubscriberId
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class SystemClock:
@@ -38,6 +42,48 @@ def sending_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def this_process() -> str:
+    """Names this process for others: machine, start of the machine, number, start of the process."""
+    return "/".join((socket.gethostname(), boot(), str(os.getpid()), _started(os.getpid())))
+
+
+def still_runs(process: str) -> bool | None:
+    """Whether the process of this name runs; None where that cannot be asked, because it is another machine's."""
+    machine, of_boot, number, started = [*process.split("/"), "", "", ""][:4]
+    if machine != socket.gethostname() or not number.isdecimal():
+        return None
+    if of_boot != boot():
+        return False
+    return bool(_started(int(number))) and _started(int(number)) == started
+
+
+def boot() -> str:
+    """Which start of the machine this is; empty where the system does not tell."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _started(number: int) -> str:
+    """When a process began, in the kernel's own count (proc(5), field 22 of stat); empty when there is none, a dash
+    where the system does not tell but the process is there."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    except OSError:
+        return "" if _BOOT_ID.exists() else _is_there(number)
+
+
+def _is_there(number: int) -> str:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return ""
+    except OSError:
+        pass  # it is somebody else's
+    return "-"
 
 
 def new_subscriber_id() -> SubscriberId:

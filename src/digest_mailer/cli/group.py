@@ -39,6 +39,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "inbox": ("serving", "Receive mail on this machine, and show it."),
         "db": ("care", "Bring the database up to date."),
         "config": ("care", "Check the settings."),
+        "keys": ("keys", "Make, show and change the keys that sign mail."),
     },
 }
 

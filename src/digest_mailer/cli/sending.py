@@ -1,10 +1,8 @@
 """For authors: plan, send, status."""
 
 import asyncio
-import os
 import re
 import signal
-import socket
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -181,7 +179,7 @@ async def _until_done(session: Session, run: "Run", issue: Any, wait: timedelta)
     with suppress(NotImplementedError):  # where signals cannot reach a loop, Ctrl-C ends the process as usual
         for one in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(one, interrupted)
-    return await run.send(issue, f"{socket.gethostname()}:{os.getpid()}", wait)
+    return await run.send(issue, wait)
 
 
 def _loop(work: "Coroutine[Any, Any, Ended]") -> "Ended":

@@ -131,13 +131,12 @@ _DEFAULT_DELAYS = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, 60 * _MINUTE, 240 * _MINU
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """Delays between attempts to one person, for submission to a relay (RFC 5321 section 4.5.4.1 asks two tries
-    in the first hour), stretched or shrunk by up to a fifth; past `max_age` a digest is stale."""
+    in the first hour), stretched or shrunk by up to a fifth."""
 
     delays: Sequence[timedelta] = _DEFAULT_DELAYS
-    max_age: timedelta = timedelta(hours=48)
 
-    def next_step(self, outcome: Outcome, attempt: int, started: datetime, now: datetime, jitter: float) -> Step:
-        """What follows the `attempt`-th try (from 1) of a mailing started at `started`.
+    def next_step(self, outcome: Outcome, attempt: int, expires: datetime, now: datetime, jitter: float) -> Step:
+        """What follows the `attempt`-th try (from 1) of a mailing that is stale after `expires`.
 
         `jitter` is between 0 and 1 and spreads retries, so that they do not come in waves.
         """
@@ -151,16 +150,16 @@ class RetryPolicy:
             case Deferred(scope=Scope.TRANSPORT | Scope.ACCOUNT) if attempt <= _PATIENCE:
                 return PutBack(stop=False)
             case Deferred(scope=Scope.TRANSPORT | Scope.ACCOUNT):
-                return self._retry(attempt - _PATIENCE, started, now, jitter)
+                return self._retry(attempt - _PATIENCE, expires, now, jitter)
             case Refused():
                 return GiveUp(HandOff.REFUSED)
             case Deferred():
-                return self._retry(attempt, started, now, jitter)
+                return self._retry(attempt, expires, now, jitter)
             case _:
                 assert_never(outcome)
 
-    def _retry(self, attempt: int, started: datetime, now: datetime, jitter: float) -> Step:
+    def _retry(self, attempt: int, expires: datetime, now: datetime, jitter: float) -> Step:
         if attempt > len(self.delays):
             return GiveUp(HandOff.EXPIRED)
         due = now + self.delays[attempt - 1] * (0.8 + 0.4 * jitter)
-        return Retry(due) if due - started <= self.max_age else GiveUp(HandOff.EXPIRED)
+        return Retry(due) if due <= expires else GiveUp(HandOff.EXPIRED)

@@ -73,6 +73,11 @@ class EditionKey:
     language: Language
     positions: tuple[int, ...]
 
+    @property
+    def selection(self) -> int:
+        """The positions as bits, 1 for the first article."""
+        return sum(1 << (position - 1) for position in self.positions)
+
     def __str__(self) -> str:
         runs: list[list[int]] = []
         for position in self.positions:
@@ -121,6 +126,23 @@ def select(
     return everything if not chosen and no_match is NoMatch.ALL else chosen
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Everything that decides which edition of an issue a reader gets; kept with a mailing, whose audience may be
+    written after the issue's file was changed."""
+
+    articles: tuple[TopicWords, ...]
+    languages: tuple[Language, ...]
+    no_match: NoMatch
+
+    def key(self, topics: TopicWords, language: Language, *, all_topics: bool) -> EditionKey | None:
+        """The edition of a reader of these topics; None for no mail. A language that the publication lacks gets
+        its first."""
+        positions = select(self.articles, topics, all_topics=all_topics, no_match=self.no_match)
+        known = language if language in self.languages else self.languages[0]
+        return EditionKey(known, positions) if positions else None
+
+
 def article_topics(issue: Issue, catalogue: Catalogue) -> tuple[TopicWords, ...]:
     """The topics of each article as words, in the issue's order."""
     return tuple(catalogue.words(article.topics) for article in issue.articles)
@@ -134,16 +156,14 @@ def plan(
     no_match: NoMatch,
 ) -> EditionPlan:
     """Group readers by the edition they get. Languages the publication lacks get its first."""
-    by_article = article_topics(issue, catalogue)
+    assignment = Assignment(article_topics(issue, catalogue), tuple(languages), no_match)
     readers: dict[EditionKey, int] = {}
     unmatched = 0
     for group in groups:
-        positions = select(by_article, group.topics, all_topics=group.all_topics, no_match=no_match)
-        if not positions:
+        key = assignment.key(group.topics, group.language, all_topics=group.all_topics)
+        if key is None:
             unmatched += group.readers
             continue
-        language = group.language if group.language in languages else languages[0]
-        key = EditionKey(language, positions)
         readers[key] = readers.get(key, 0) + group.readers
     return EditionPlan(issue.id, dict(sorted(readers.items())), unmatched)
 

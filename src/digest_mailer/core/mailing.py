@@ -1,12 +1,13 @@
 """The sending of one issue: one mailing per issue, in one or more waves; and how far it has come."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from digest_mailer.core.delivery import OPEN, HandOff
-from digest_mailer.core.edition import EditionKey
+from digest_mailer.core.audience import Segment
+from digest_mailer.core.delivery import OPEN, HandOff, Outcome
+from digest_mailer.core.edition import Assignment, EditionKey
 from digest_mailer.core.identity import IssueId, RowId
 from digest_mailer.core.message import Recipient
 
@@ -16,7 +17,9 @@ class Status(StrEnum):
 
     SENDING = "sending"  # people are still to be served; whether a process runs is the lock's to say
     PAUSED = "paused"  # stopped by the admin or by a fault that needs one
+    HELD = "held"  # the canaries are served, the others wait for the admin's word
     COMPLETE = "complete"  # nobody is open
+    CLOSED = "closed"  # cancelled by the admin: nobody else will be served
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,22 @@ class Mailing:
     started: datetime  # the Date of every message
     transport: str  # URL without secrets
     fence: int  # rises with every sender that takes over; a row moves only for the newest
+    expires: datetime  # nobody is tried after this
+    detail: str = ""  # why it is paused or held
+
+
+@dataclass(frozen=True, slots=True)
+class WaveRequest:
+    """A wave to be: who gets it and how that is decided. `people` were counted when the audience had changed
+    `sequence` times; where that is not so any more, they are counted again."""
+
+    segment: Segment
+    assignment: Assignment
+    transport: str  # URL without secrets
+    now: datetime
+    expires: datetime  # nobody is tried after this
+    people: int = 0
+    sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +71,37 @@ class Claim:
     recipient: Recipient
     artefact_hash: str
     attempts: int  # before this one
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one attempt ended in, and where its row goes from there."""
+
+    row: RowId
+    outcome: Outcome
+    state: HandOff
+    due: datetime | None
+    started: datetime | None  # when the first octet of content might leave; None when none did
+    ended: datetime
+    connection: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a sender gets from the ledger in one step."""
+
+    claims: Sequence[Claim]
+    frozen: bool  # the audience is written: no row will be added
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What others have done to a mailing while it is being sent."""
+
+    dropped: frozenset[RowId]  # rows in hand that may not be sent any more
+    status: Status
+    overtaken: bool  # another sender has taken over
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ out of a header.
 """
 
 import hmac
-from base64 import b32encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -20,12 +18,15 @@ from digest_mailer.core.edition import Edition, Slot, escape_html, fill
 from digest_mailer.core.flowed import PARAMETERS, flow
 from digest_mailer.core.header import mailbox, phrase, structured, unstructured
 from digest_mailer.core.identity import IssueId, SubscriberId
+from digest_mailer.core.octets import Octets, octets
 from digest_mailer.core.publication import Sender
 from digest_mailer.core.token import SAMPLE_KEY, SAMPLE_KEYS, Scope, TokenKeys, sign
-from digest_mailer.core.topic import TopicWords
+from digest_mailer.core.topic import NO_TOPICS, TopicWords
 from digest_mailer.core.urls import issues_url, preferences_url, unsubscribe_url
 
 TEXT_WIDTH = 72
+ID_OCTETS = 16  # of a Message-ID; in hex twice as many characters
+_POLICY = SMTP.clone(max_line_length=76)  # of quoted-printable: RFC 2045 section 6.7, rule 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class Recipient:
     topics: TopicWords
     all_topics: bool
     generation: int
+
+    @classmethod
+    def nobody(cls, address: EmailAddress) -> "Recipient":
+        """A reader without a name or a topic, for a message that nobody gets."""
+        return cls(SubscriberId(0), address, "", NO_TOPICS, all_topics=False, generation=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,62 +66,108 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotValues:
+    """The reader's own values, and both parts with them filled in, for who needs them decoded."""
+
+    edition: Edition
+    recipient: Recipient
+    leave: str  # token of the way out
+    choose: str  # token of the preferences
+
+    @property
+    def text(self) -> str:
+        """The plain text."""
+        values = self._values()
+        return fill(self.edition.text, values | {Slot.WHY: flow(values[Slot.WHY], TEXT_WIDTH)})
+
+    @property
+    def html(self) -> str:
+        """The HTML."""
+        return fill(self.edition.html, {slot: escape_html(value) for slot, value in self._values().items()})
+
+    def _values(self) -> dict[Slot, str]:
+        base_url = self.edition.sender.base_url
+        return {
+            Slot.WHY: self.edition.why_line(self.recipient.topics, all_topics=self.recipient.all_topics),
+            Slot.UNSUBSCRIBE: unsubscribe_url(base_url, self.leave),
+            Slot.PREFERENCES: preferences_url(base_url, self.choose),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """A finished message. Built by `address`, never altered after."""
+    """A finished message. Built by `address` or by a stencil, never altered after; a signature in front makes
+    another one. What only some ways out need is put together when it is asked for."""
 
     envelope: Envelope
     message_id: str
-    subject: str
-    to: EmailAddress
-    text: str
-    html: str
-    content: bytes  # headers and body, CRLF
+    octets: Octets  # headers and body
+    values: SlotValues
+    digest: bytes = b""  # tells whether one built again is the same; of the octets' hash and the reader's values
+
+    @property
+    def content(self) -> bytes:
+        """Headers and body, CRLF."""
+        return bytes(self.octets)
+
+    @property
+    def subject(self) -> str:
+        """The Subject, as people read it."""
+        return self.values.edition.subject
+
+    @property
+    def to(self) -> EmailAddress:
+        """Where it goes."""
+        return self.values.recipient.address
+
+    @property
+    def text(self) -> str:
+        """The plain text, decoded."""
+        return self.values.text
+
+    @property
+    def html(self) -> str:
+        """The HTML, decoded."""
+        return self.values.html
 
 
 def message_id(issue: IssueId, subscriber: SubscriberId, domain: str, key: bytes) -> str:
     """The Message-ID of this issue to this person: the same on every attempt (RFC 5322 section 3.6.4)."""
-    digest = hmac.digest(key, f"message-id {issue} {subscriber}".encode(), "sha256")
-    return f"<{b32encode(digest[:20]).decode().lower()}@{domain}>"
+    return f"<{local_id(issue, subscriber, key)}@{domain}>"
+
+
+def local_id(issue: IssueId, subscriber: SubscriberId, key: bytes) -> str:
+    """What stands before the @ of the Message-ID."""
+    return hmac.digest(key, f"message-id {issue} {subscriber}".encode(), "sha256")[:ID_OCTETS].hex()
 
 
 def address(edition: Edition, recipient: Recipient, date: datetime, keys: Keys) -> Message:
-    """Address an edition to a subscriber. The same arguments give the same bytes."""
+    """Address an edition to a subscriber. The same arguments give the same bytes.
+
+    The plain way, by the standard library. `core.stencil` gives the same bytes quicker.
+    """
     leave = sign(Scope.UNSUBSCRIBE, recipient.id, edition.issue, recipient.generation, keys.tokens)
     choose = sign(Scope.PREFERENCES, recipient.id, edition.issue, recipient.generation, keys.tokens)
     bounce = sign(Scope.BOUNCE, recipient.id, edition.issue, recipient.generation, keys.tokens)
-    sender = edition.sender
-    values = {
-        Slot.WHY: edition.why_line(recipient.topics, all_topics=recipient.all_topics),
-        Slot.UNSUBSCRIBE: unsubscribe_url(sender.base_url, leave),
-        Slot.PREFERENCES: preferences_url(sender.base_url, choose),
-    }
-    html = fill(edition.html, {slot: escape_html(value) for slot, value in values.items()})
-    text = fill(edition.text, values | {Slot.WHY: flow(values[Slot.WHY], TEXT_WIDTH)})
-    identifier = message_id(edition.issue, recipient.id, sender.address.domain, keys.message_id)
-    headers = _headers(edition, recipient, date, identifier, values[Slot.UNSUBSCRIBE], leave)
-    return Message(
-        envelope=Envelope(_return_path(sender, bounce), recipient.address.typed),
-        message_id=identifier,
-        subject=edition.subject,
-        to=recipient.address,
-        text=text,
-        html=html,
-        content=headers.encode("ascii") + _body(text, html, identifier, PARAMETERS if edition.flowed else {}),
+    identifier = message_id(edition.issue, recipient.id, edition.sender.address.domain, keys.message_id)
+    envelope = Envelope(return_path(edition.sender, bounce), recipient.address.typed)
+    values = SlotValues(edition, recipient, leave, choose)
+    content = headers(edition, recipient, date, identifier, leave) + body(
+        values.text, values.html, identifier, flowed=edition.flowed
     )
+    return Message(envelope, identifier, octets(content), values)
 
 
-def _headers(
-    edition: Edition, recipient: Recipient, date: datetime, identifier: str, leave_url: str, leave: str
-) -> str:
+def headers(edition: Edition, recipient: Recipient, date: datetime, identifier: str, leave: str) -> bytes:
     """Every header but those of the MIME structure; `docs/reference/message.md` tells the rule of each."""
     sender = edition.sender
-    ways_out = [f"<{leave_url}>"]
+    ways_out = [f"<{unsubscribe_url(sender.base_url, leave)}>"]
     if sender.unsubscribe_mailbox:
         ways_out.append(f"<mailto:{_plus(sender.unsubscribe_mailbox, leave)}?subject=unsubscribe>")
     return "".join(
         (
             mailbox("From", sender.name, sender.address),
-            mailbox("To", recipient.name, recipient.address),
+            to_line(recipient.name, recipient.address),
             mailbox("Reply-To", "", sender.reply_to),
             unstructured("Subject", edition.subject),
             f"Date: {format_datetime(date)}\r\n",
@@ -130,22 +182,27 @@ def _headers(
             f"Feedback-ID: {edition.issue}:{edition.key}:digest:{sender.feedback_id}\r\n",
             f"Content-Language: {edition.key.language}\r\n",  # RFC 3282
         )
-    )
+    ).encode("ascii")
 
 
-def _body(text: str, html: str, identifier: str, flowed: Mapping[str, str]) -> bytes:
-    """The MIME structure and both parts; `flowed` are the parameters of the text part.
+def to_line(name: str, address: EmailAddress) -> str:
+    """The header To, the only one whose length depends on the reader."""
+    return mailbox("To", name, address)
+
+
+def body(text: str, html: str, identifier: str, *, flowed: bool) -> bytes:
+    """The MIME structure and both parts.
 
     The boundary cannot occur in quoted-printable: `=_` never does.
     """
-    mime = EmailMessage(policy=SMTP)
-    mime.set_content(text, charset="utf-8", cte="quoted-printable", params=flowed)
+    mime = EmailMessage(policy=_POLICY)
+    mime.set_content(text, charset="utf-8", cte="quoted-printable", params=PARAMETERS if flowed else {})
     mime.add_alternative(html, subtype="html", charset="utf-8", cte="quoted-printable")
     mime.set_boundary(f"=_{identifier.strip('<>').partition('@')[0]}")
     return mime.as_bytes()
 
 
-def _return_path(sender: Sender, token: str) -> str:
+def return_path(sender: Sender, token: str) -> str:
     """VERP with an opaque token, where bounces are read; the sender's own address otherwise."""
     return _plus(sender.bounce_mailbox, token) if sender.bounce_mailbox else sender.address.typed
 

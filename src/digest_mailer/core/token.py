@@ -12,8 +12,10 @@ Nothing in it says what somebody reads.
 """
 
 import base64
+import hashlib
 import hmac
 import re
+from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -25,6 +27,10 @@ LENGTH = 40
 SAMPLE_KEY_ID = 0  # signs the sample messages of `build`; public, so no server accepts it
 SAMPLE_KEY = b"the key of sample messages, known to everybody"
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_BLOCK = 64  # octets of SHA-256
+_INNER = bytes(octet ^ 0x36 for octet in range(256))
+_OUTER = bytes(octet ^ 0x5C for octet in range(256))
 _PAYLOAD = 14
 _MAC = 16
 _FORM = re.compile(r"[A-Za-z0-9_-]{40}")
@@ -73,6 +79,29 @@ def sign(scope: Scope, subscriber: SubscriberId, issue: IssueId, generation: int
         )
     )
     return base64.urlsafe_b64encode(payload + _mac(keys.keys[keys.current], payload, generation)).decode()
+
+
+class Stamp:
+    """Signs many tokens of one issue and scope: the same tokens as `sign`, with what they share worked out once."""
+
+    def __init__(self, scope: Scope, issue: IssueId, keys: TokenKeys) -> None:
+        self._front = bytes((VERSION, keys.current, scope)) + issue_number(issue).to_bytes(3, "big")
+        self._inner, self._outer = hmac_halves(keys.keys[keys.current])
+
+    def __call__(self, subscriber: SubscriberId, generation: int) -> bytes:
+        """The token of this person."""
+        payload = self._front + subscriber.to_bytes(8, "big")
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(payload + generation.to_bytes(4, "big"))
+        outer.update(inner.digest())
+        return b2a_base64(payload + outer.digest()[:_MAC], newline=False).translate(_URL_SAFE)
+
+
+def hmac_halves(key: bytes) -> "tuple[hashlib._Hash, hashlib._Hash]":
+    """HMAC-SHA-256 with the key worked in, as its inner and its outer hash (RFC 2104 section 4). To copy them takes
+    half the time of beginning anew."""
+    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    return hashlib.sha256(block.translate(_INNER)), hashlib.sha256(block.translate(_OUTER))
 
 
 def read(text: str) -> tuple[Token, bytes] | None:

@@ -5,18 +5,17 @@ people who may get the issue and have no row yet make a new wave, if every inter
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from digest_mailer.core.audience import Segment
 from digest_mailer.core.delivery import HandOff
-from digest_mailer.core.edition import EditionKey, article_topics, select
+from digest_mailer.core.edition import Assignment, article_topics
 from digest_mailer.core.errors import InterlockError, NothingMatched
-from digest_mailer.core.identity import IssueId, Language
+from digest_mailer.core.identity import IssueId
 from digest_mailer.core.issue import Issue
-from digest_mailer.core.mailing import Approval, Mailing, Progress
+from digest_mailer.core.mailing import Approval, Mailing, Progress, WaveRequest
 from digest_mailer.core.publication import Publication
-from digest_mailer.core.topic import Catalogue, TopicWords, union
-from digest_mailer.ports import Agree, Clock, Ledger, Subscribers, Transport
+from digest_mailer.ports import Clock, Ledger, Subscribers, Transport
 from digest_mailer.services.interlocks import Interlocks, check_count
 from digest_mailer.services.library import Library
 from digest_mailer.services.planning import SendPlan, make_plan
@@ -48,6 +47,7 @@ class Launcher:
     interlocks: Interlocks
     publication: Publication
     clock: Clock
+    max_age: timedelta
 
     def prepare(self, issue_id: IssueId, segment: Segment, transport: Transport) -> Launch:
         """Find out what there is to do, and refuse what must not be done. Changes nothing."""
@@ -92,48 +92,22 @@ class Launcher:
             if people:
                 publish(source, issue, now, self.publication.timezone)
 
-        added = self._freeze(launch.plan, launch.approval, transport, now, agree)
+        added = self.ledger.open_wave(launch.approval, self._request(launch.plan, transport, now), agree)
         if not added and not launch.waiting:
             raise NothingMatched(f"nobody is left who would get {issue.id}", "they all left a moment ago")
         return added
 
-    def _freeze(self, plan: SendPlan, approval: Approval, transport: Transport, now: datetime, agree: Agree) -> int:
-        catalogue = self.library.vocabulary.catalogue
-        assign = _Assignment(plan.issue, catalogue, approval, self.publication)
-        topics = union(article_topics(plan.issue, catalogue))
-        return self.ledger.freeze(approval, plan.segment, topics, assign, transport.url, now, agree)
+    def _request(self, plan: SendPlan, transport: Transport, now: datetime) -> WaveRequest:
+        topics = article_topics(plan.issue, self.library.vocabulary.catalogue)
+        assignment = Assignment(topics, self.publication.languages, self.publication.no_match)
+        expires = now + self.max_age
+        return WaveRequest(plan.segment, assignment, transport.url, now, expires, plan.people, plan.sequence)
 
     def _issue(self, issue_id: IssueId) -> Issue:
         examined = self.library.examine(issue_id)
         if examined.issue is None or not examined.acceptable:
             raise InterlockError(f"{issue_id} has mistakes", f"see them with: digest-mailer lint {issue_id}")
         return examined.issue
-
-
-class _Assignment:
-    """Which approved edition a reader gets; asked once for each kind of reader, then remembered."""
-
-    def __init__(self, issue: Issue, catalogue: Catalogue, approval: Approval, publication: Publication) -> None:
-        self._topics = article_topics(issue, catalogue)
-        self._approval = approval
-        self._publication = publication
-        self._known: dict[tuple[TopicWords, bool, Language], str | None] = {}
-
-    def __call__(self, topics: TopicWords, all_topics: bool, language: Language) -> str | None:
-        reader = (topics, all_topics, language)
-        if reader not in self._known:
-            self._known[reader] = self._find(topics, all_topics=all_topics, language=language)
-        return self._known[reader]
-
-    def _find(self, topics: TopicWords, *, all_topics: bool, language: Language) -> str | None:
-        no_match = self._publication.no_match
-        positions = select(self._topics, topics, all_topics=all_topics, no_match=no_match)
-        if not positions:
-            return None
-        key = EditionKey(self._publication.language_for(language), positions)
-        if key not in self._approval.editions:
-            raise InterlockError(f"the audience needs edition {key}, which was not approved", "approve the issue again")
-        return self._approval.editions[key]
 
 
 def _nobody(plan: SendPlan, mailing: Mailing | None, progress: Progress) -> InterlockError | NothingMatched:

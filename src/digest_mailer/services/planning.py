@@ -25,6 +25,7 @@ class SendPlan:
     excluded: Mapping[Exclusion, int]
     already: int  # people whom the ledger has for this issue
     languages: Mapping[Language, int]  # the readers' own, whatever edition they get
+    sequence: int  # how often the list was changed before they were counted
 
     @property
     def people(self) -> int:
@@ -49,6 +50,7 @@ def make_plan(
 ) -> SendPlan:
     """Count who would get the issue today."""
     topics = union(article_topics(issue, catalogue))
+    sequence = people.sequence()
     entitled, excluded, already = _sort(people.groups(issue.id, topics, segment), today)
     readers = [ReaderGroup(g.topics, g.all_topics, g.language, g.people) for g in entitled]
     planned = plan(issue, catalogue, readers, publication.languages, publication.no_match)
@@ -57,7 +59,7 @@ def make_plan(
     languages = Counter[Language]()
     for group in entitled:
         languages[group.language] += group.people
-    return SendPlan(issue, segment, planned.readers, dict(excluded), already, dict(languages))
+    return SendPlan(issue, segment, planned.readers, dict(excluded), already, dict(languages), sequence)
 
 
 def _sort(groups: Sequence[AudienceGroup], today: date) -> tuple[list[AudienceGroup], Counter[Exclusion], int]:

@@ -1,49 +1,29 @@
-"""Sends an approved issue: claim, address, hand over, record, and again until nobody is left.
+"""Sends an approved issue: rounds of handing over, rests between them, and an end that says how it stands.
 
-One run is one process holding the lock. Rows are claimed durably in batches, a message is addressed only when
-the transport can take it, its row is durable as `attempting` before its content may leave, and the outcome is
-recorded before the next decision. What happens next is RetryPolicy's to say. Rendering is never needed: the
-stored editions are what is sent.
+One run is one process holding the mailing's lease. A round hands over everybody who is due (`services.desk`); when the
+way out would not do it, the run rests and tries again, when somebody is due again later, it waits. What happens
+next is RetryPolicy's to say. Rendering is never needed: the stored editions are what is sent.
 """
 
 import asyncio
-import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ParamSpec, TypeVar, assert_never
 
-from digest_mailer.core.delivery import (
-    Accepted,
-    Done,
-    GiveUp,
-    HandOff,
-    Hold,
-    Outcome,
-    PutBack,
-    Retry,
-    RetryPolicy,
-)
-from digest_mailer.core.edition import Edition, decode_edition
-from digest_mailer.core.identity import IssueId, RowId
-from digest_mailer.core.mailing import Claim, Mailing, Progress, Status
-from digest_mailer.core.message import Keys, Message, address
-from digest_mailer.ports import Approvals, Clock, Ledger, Transport
+from digest_mailer.core.delivery import HandOff, RetryPolicy
+from digest_mailer.core.errors import DigestError
+from digest_mailer.core.identity import IssueId
+from digest_mailer.core.mailing import Progress, Status
+from digest_mailer.core.message import Keys
+from digest_mailer.ports import Approvals, Clock, Ledger, Signer, Transport
+from digest_mailer.services.desk import WINDOW, Desk
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-BATCH = 50  # rows claimed at a time
 GRACE = timedelta(seconds=30)  # for what is in flight when asked to stop
 _FIRST_REST = timedelta(seconds=10)  # after trouble with the transport, doubled each time
 _LONGEST_REST = timedelta(minutes=5)
-
-
-class _Withdrawn(Exception):  # noqa: N818 - not a fault
-    """The row in hand may not be sent any more: its person left while the server was being told of it."""
 
 
 async def _until(event: asyncio.Event, seconds: float) -> None:
@@ -87,154 +67,86 @@ class Run:
     on_progress: Callable[[HandOff], None] = lambda _: None
     rest: Callable[[asyncio.Event, float], Awaitable[None]] = _until  # waits for the event or so many seconds
 
-    _mailing: Mailing = field(init=False)
-    _store: ThreadPoolExecutor = field(init=False, repr=False)
-    _stopping: asyncio.Event = field(init=False, repr=False)
-    _editions: dict[str, Edition] = field(default_factory=dict, init=False, repr=False)
-    _in_hand: dict[RowId, tuple[Claim, bytes]] = field(default_factory=dict, init=False, repr=False)
-    _accepted: int = field(default=0, init=False)
-    _trouble: str = field(default="", init=False)
-    _hopeless: bool = field(default=False, init=False)
-    _working: "asyncio.Task[None] | None" = field(default=None, init=False, repr=False)
+    owner: str = "one process"  # names this one for others
+    window: int = WINDOW
+    signer: Signer | None = None
 
-    async def send(self, issue: IssueId, owner: str, wait: timedelta) -> Ended:
+    _desk: Desk = field(init=False, repr=False)
+    _stopping: asyncio.Event = field(init=False, repr=False)
+
+    async def send(self, issue: IssueId, wait: timedelta) -> Ended:
         """Send on until everybody is served, or the next try is due later than `wait` from now."""
         self._stopping = asyncio.Event()
-        threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
-        with self.ledger.session(), threads as self._store:
-            self._mailing = await self._do(self.ledger.take_over, issue, self.transport.url, owner, self.clock.now())
-            return await self._rounds(self.clock.now() + wait)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="store") as store:
+            self._desk = desk = await self._sit_down(store, issue)
+            try:
+                return await self._rounds(self.clock.now() + wait)
+            except BaseException as surprise:
+                with suppress(DigestError):  # what cannot be written now, the next sender finds in the flight recorder
+                    await desk.release(Status.PAUSED, str(surprise))
+                raise
+            finally:
+                await desk.end()
 
     def stop(self) -> bool:
         """First call: no new message, what is in flight gets 30 seconds. Second: drop it; it is unknown. Whether it
         is the first."""
         if self._stopping.is_set():
-            self._drop()
+            self._desk.drop()
             return False
         self._stopping.set()
-        asyncio.get_running_loop().call_later(GRACE.total_seconds(), self._drop)
+        self._desk.close()
+        asyncio.get_running_loop().call_later(GRACE.total_seconds(), self._desk.drop)
         return True
 
-    def _drop(self) -> None:
-        if self._working:
-            self._working.cancel()
-
-    # -- rounds
+    async def _sit_down(self, store: ThreadPoolExecutor, issue: IssueId) -> Desk:
+        lease = await asyncio.get_running_loop().run_in_executor(
+            store, self.ledger.lease, issue, self.transport.url, self.owner, self.window, self.clock.now()
+        )
+        return Desk(
+            lease, self.approvals, self.transport, self.keys, self.clock, self.policy, self.jitter, self.on_progress,
+            store, self.signer, self.window,
+        )  # fmt: skip
 
     async def _rounds(self, deadline: datetime) -> Ended:
-        rest = _FIRST_REST
+        rest, desk = _FIRST_REST, self._desk
         while True:
-            before = self._accepted
-            await self._round()
-            progress = await self._do(self.ledger.progress, self._mailing.issue)
-            if self._stopping.is_set() and progress.open:
+            before = desk.accepted
+            exhausted = await desk.round()
+            if self._stopping.is_set() or desk.status is not Status.SENDING:
                 return await self._ended(Ending.STOPPED, Status.PAUSED)
-            if not progress.waiting:
-                complete = Status.COMPLETE if not progress.open else Status.SENDING
-                return await self._ended(Ending.COMPLETE, complete)
             now = self.clock.now()
-            if self._trouble:
-                rest = _FIRST_REST if self._accepted > before else min(rest * 2, _LONGEST_REST)
-                if self._hopeless or not self._accepted or now + rest > deadline:
+            if desk.trouble:
+                rest = _FIRST_REST if desk.accepted > before else min(rest * 2, _LONGEST_REST)
+                if desk.hopeless or not desk.accepted or now + rest > deadline:
                     return await self._ended(Ending.TROUBLE, Status.PAUSED)
                 due = now + rest
-            elif progress[HandOff.PLANNED]:
-                due = now  # the round ended early, because somebody in hand left
+            elif not exhausted:
+                continue  # the round ended early, because somebody in hand left
             else:
-                later = await self._do(self.ledger.next_due, self._mailing.issue)
-                due = later or now
-                if due > deadline:
+                later = await desk.do(self.ledger.next_due, desk.lease.mailing.issue)
+                if later is None:
+                    return await self._ended(Ending.COMPLETE, Status.COMPLETE)
+                if later > deadline:
                     return await self._ended(Ending.WAITING, Status.SENDING)
-            await self.rest(self._stopping, max((due - now).total_seconds(), 0))
+                due = later
+            await self._wait((due - now).total_seconds())
+
+    async def _wait(self, seconds: float) -> None:
+        """Until then, or until somebody stops it."""
+        beating = asyncio.create_task(self._desk.beat())
+        beating.add_done_callback(lambda _: self._stopping.set() if not _.cancelled() else None)
+        try:
+            await self.rest(self._stopping, max(seconds, 0))
+        finally:
+            beating.cancel()
+            await asyncio.wait([beating])
 
     async def _ended(self, ending: Ending, status: Status) -> Ended:
-        await self._do(self.ledger.set_status, self._mailing.id, self._mailing.fence, status)
-        progress = await self._do(self.ledger.progress, self._mailing.issue)
-        due = await self._do(self.ledger.next_due, self._mailing.issue)
-        return Ended(ending, progress, self._accepted, due, self._trouble)
-
-    async def _round(self) -> None:
-        """Hand over everybody who is due. Ends early on trouble, on `stop`, when somebody in hand left, and when
-        dropped."""
-        self._trouble = ""
-        self._working = asyncio.create_task(self._hand_over())
-        try:
-            await self._working
-        except _Withdrawn:
-            return  # the transport let go of everything; the next round takes it up
-        except asyncio.CancelledError:
-            if not self._stopping.is_set():
-                raise
-        finally:
-            self._working = None
-            self._in_hand.clear()
-            await self._do(self.ledger.release, self._mailing, self.clock.now())
-
-    async def _hand_over(self) -> None:
-        async with (
-            aclosing(self._messages()) as messages,
-            # closed before rows are given back: nothing may still be on its way
-            aclosing(self.transport.deliver(messages, self._begin_attempt)) as outcomes,
-        ):
-            async for row, outcome in outcomes:
-                await self._settle(row, outcome)
-
-    # -- one message
-
-    async def _messages(self) -> AsyncGenerator[tuple[RowId, Message]]:
-        while not self._rests():
-            claims = await self._do(self.ledger.claim, self._mailing, BATCH, self.clock.now())
-            if not claims:
-                return
-            for claim in claims:
-                if self._rests():
-                    return
-                if not await self._do(self.ledger.still_claimed, claim.row, self._mailing.fence):
-                    continue  # they left a moment ago
-                edition = await self._edition(claim.artefact_hash)
-                message = address(edition, claim.recipient, self._mailing.started, self.keys)
-                self._in_hand[claim.row] = (claim, hashlib.sha256(message.content).digest())
-                yield claim.row, message
-
-    def _rests(self) -> bool:
-        """Whether no further message may be begun."""
-        return self._stopping.is_set() or bool(self._trouble)
-
-    async def _begin_attempt(self, row: RowId) -> None:
-        digest = self._in_hand[row][1]
-        fence, now = self._mailing.fence, self.clock.now()
-        if not await self._do(self.ledger.begin_attempt, row, fence, digest, self.transport.url, now):
-            raise _Withdrawn
-
-    async def _settle(self, row: RowId, outcome: Outcome) -> None:
-        claim, _ = self._in_hand.pop(row)
-        now = self.clock.now()
-        step = self.policy.next_step(outcome, claim.attempts + 1, self._mailing.started, now, self.jitter())
-        due: datetime | None = None
-        match step:
-            case Done():
-                state = HandOff.ACCEPTED
-            case Retry(at):
-                state, due = HandOff.DEFERRED, at
-            case GiveUp(final):
-                state = final
-            case Hold():  # rest: who loses one answer may lose them all, and every one is held
-                state, self._trouble = HandOff.UNKNOWN, outcome.reply or "no answer"
-            case PutBack(stop):
-                state, due, self._trouble = HandOff.PLANNED, now, outcome.reply or "no answer"
-                self._hopeless = self._hopeless or stop
-            case _:
-                assert_never(step)
-        fence, url = self._mailing.fence, self.transport.url
-        await self._do(self.ledger.record, row, fence, outcome, url, state, due, now)
-        self._accepted += isinstance(outcome, Accepted)
-        self.on_progress(state)
-
-    async def _edition(self, digest: str) -> Edition:
-        if digest not in self._editions:
-            self._editions[digest] = decode_edition(await self._do(self.approvals.artefact, digest))
-        return self._editions[digest]
-
-    async def _do(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call a port of the store on its one thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._store, lambda: call(*args, **kwargs))
+        desk, issue = self._desk, self._desk.lease.mailing.issue
+        await desk.release(status, desk.trouble)
+        progress = await desk.do(self.ledger.progress, issue)
+        due = await desk.do(self.ledger.next_due, issue)
+        if ending is Ending.STOPPED and not progress.open:
+            ending = Ending.COMPLETE
+        return Ended(ending, progress, desk.accepted, due, desk.trouble)

@@ -81,5 +81,6 @@ def _row(approval_id: int, key: EditionKey, edition: str) -> dict[str, object]:
         "key": str(key),
         "language": key.language,
         "positions": json.dumps(key.positions),
+        "selection": key.selection,
         "hash": edition,
     }

@@ -1,57 +1,185 @@
-"""The audience of a wave: everybody in a segment who may get the issue, has an edition, and has no row yet."""
+"""The audience of a wave: everybody in its segment who may get the issue, has an edition, and has no row yet.
+
+It is the audience as of one moment, the wave's `audience_seq`, whenever its rows are written. They are written in
+parts, by the ids of people, so that the first message need not wait for the last row; whoever was changed since
+that moment counts as they were, which triggers have kept in `audience_before`, and whoever came since does not
+count. So a freeze that is broken off goes on to the same set. Which edition a reader gets is worked out by
+the database, the same as `core.edition.Assignment` says; a property test compares the two.
+"""
 
 import json
-from collections.abc import Iterator
-from datetime import datetime
+from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, select
+from sqlalchemy import (
+    Connection,
+    Row,
+    Subquery,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.sql.elements import ColumnElement
 
-from digest_mailer.adapters.store.conditions import TOPIC_COLUMNS, follows_any, in_segment
-from digest_mailer.adapters.store.tables import delivery, person, subscriber, suppression
-from digest_mailer.core.audience import Segment, State, eligible
+from digest_mailer.adapters.store.conditions import follows_any, in_segment, topic_columns
+from digest_mailer.adapters.store.segments import segment_from_json
+from digest_mailer.adapters.store.tables import (
+    approved_edition,
+    audience_before,
+    delivery,
+    person,
+    subscriber,
+    suppression,
+    wave,
+)
+from digest_mailer.core.audience import State
 from digest_mailer.core.delivery import HandOff
+from digest_mailer.core.edition import Assignment
 from digest_mailer.core.identity import IssueId, Language
-from digest_mailer.core.topic import TopicWords, ordinals_of
-from digest_mailer.ports import Assign
+from digest_mailer.core.publication import NoMatch
+from digest_mailer.core.topic import union
 
-_PAGE = 2000
-
-
-def audience(
-    connection: Connection, issue: IssueId, segment: Segment, topics: TopicWords, assign: Assign, now: datetime
-) -> Iterator[list[dict[str, Any]]]:
-    """The ledger rows of everybody who gets the issue and has no row yet, in pages by id."""
-    masked = [column.bitwise_and(topics[n]).label(f"t{n}") for n, column in enumerate(TOPIC_COLUMNS)]
-    suppressed = exists().where(suppression.c.address_hash == person.c.address_hash)
-    already = exists().where(delivery.c.issue == issue, delivery.c.address_hash == person.c.address_hash)
-    query = (
-        select(subscriber, person.c.address_hash, suppressed.label("suppressed"), *masked)
-        .select_from(subscriber.join(person))
-        .where(in_segment(segment), follows_any(), ~already)
-        .order_by(subscriber.c.id)
-        .limit(_PAGE)
-    )
-    last = -1
-    while page := connection.execute(query.where(subscriber.c.id > last)).all():
-        last = page[-1].id
-        rows = []
-        for row in page:
-            if eligible(State(row.state), row.paused_until, suppressed=row.suppressed, today=now.date()):
-                continue
-            words = (row.t0, row.t1, row.t2, row.t3)
-            edition = assign(words, row.all_topics, Language(row.language))
-            if edition:
-                rows.append(_row(row, words, edition))
-        if rows:
-            yield rows
+_LAST_ID = 2**63 - 1
+_OF_SUBSCRIBER = ("id", "state", "paused_until", "language", "all_topics", "generation", "changed_seq")
+_OF_PERSON = ("address_hash", "typed", "name", "attributes")
 
 
-def _row(row: Row[Any], words: TopicWords, edition: str) -> dict[str, Any]:
-    return {
-        "address_hash": row.address_hash,
-        "subscriber_id": row.id,
-        "artefact_hash": edition,
-        "slots": json.dumps({"topics": ordinals_of(words), "all": row.all_topics}),
-        "state": HandOff.PLANNED,
+def count(connection: Connection, found: Row[Any], issue: IssueId) -> tuple[int, int]:
+    """How many people a wave will have, and how many of them need an edition that was not approved."""
+    people = _readers(found, issue, found.cursor, _LAST_ID)
+    total, lacking = connection.execute(select(func.count(), func.count().filter(people.c.hash.is_(None)))).one()
+    return total, lacking
+
+
+def extend(connection: Connection, found: Row[Any], issue: IssueId, limit: int) -> bool:
+    """Write rows for up to `limit` more people of the list; whether these were the last."""
+    ids = select(subscriber.c.id).where(subscriber.c.id > found.cursor).order_by(subscriber.c.id).limit(limit)
+    page = ids.subquery()
+    number, last = connection.execute(select(func.count(), func.max(page.c.id))).one()
+    frozen = bool(number < limit)
+    end = _LAST_ID if frozen else last
+    people = _readers(found, issue, found.cursor, end)
+    values = {
+        "mailing_id": literal(found.mailing_id),
+        "wave_id": literal(found.id),
+        "issue": literal(issue),
+        "address_hash": people.c.address_hash,
+        "subscriber_id": people.c.id,
+        "artefact_hash": people.c.hash,
+        "slots": people.c.slots,
+        "state": literal(str(HandOff.PLANNED)),
+        "changed_at": literal(found.created_at, delivery.c.changed_at.type),
     }
+    rows = select(*values.values()).order_by(people.c.id)
+    connection.execute(insert(delivery).from_select(list(values), rows))
+    connection.execute(update(wave).where(wave.c.id == found.id).values(cursor=end, frozen=frozen))
+    if frozen:
+        connection.execute(delete(audience_before).where(audience_before.c.wave_id == found.id))
+    return frozen
+
+
+def _readers(found: Row[Any], issue: IssueId, after: int, last: int) -> Subquery:
+    """People behind one id, up to another, who get the issue: their hash, their values, and their edition."""
+    assignment = assignment_from_json(found.assignment)
+    people = _as_of(found, after, last)
+    suppressed = exists().where(
+        suppression.c.address_hash == people.c.address_hash, suppression.c.since <= found.created_at
+    )
+    already = exists().where(delivery.c.issue == issue, delivery.c.address_hash == people.c.address_hash)
+    selection = _selection(people, assignment)
+    edition = and_(
+        approved_edition.c.approval_id == found.approval_id,
+        approved_edition.c.selection == selection,
+        approved_edition.c.language == _language(people, assignment),
+    )
+    return (
+        select(people.c.id, people.c.address_hash, approved_edition.c.hash, _slots(people, assignment).label("slots"))
+        .select_from(people.outerjoin(approved_edition, edition))
+        .where(
+            _entitled(people, found.created_at.date()),
+            ~suppressed,
+            in_segment(segment_from_json("", found.segment), people, people.c.attributes),
+            follows_any(people),
+            ~already,
+            selection != 0,
+        )
+        .subquery()
+    )
+
+
+def _as_of(found: Row[Any], after: int, last: int) -> Subquery:
+    """Everybody as they were when the wave was made."""
+    changed = exists().where(audience_before.c.wave_id == found.id, audience_before.c.id == subscriber.c.id)
+    names = (*_OF_SUBSCRIBER, *(f"topics_{number}" for number in range(4)))
+    now = (
+        select(*(subscriber.c[name] for name in names), *(person.c[name] for name in _OF_PERSON))
+        .select_from(subscriber.join(person))
+        .where(subscriber.c.id > after, subscriber.c.id <= last, ~changed)
+        .where(subscriber.c.changed_seq <= found.audience_seq)
+    )
+    before = (
+        select(*(audience_before.c[name] for name in (*names, *_OF_PERSON)))
+        .where(audience_before.c.wave_id == found.id, audience_before.c.id > after, audience_before.c.id <= last)
+        .where(audience_before.c.changed_seq <= found.audience_seq, audience_before.c.address_hash.is_not(None))
+    )
+    return union_all(now, before).subquery()
+
+
+def _entitled(people: Subquery, today: date) -> ColumnElement[bool]:
+    """`core.audience.eligible`, but for the suppression list."""
+    state = func.coalesce(people.c.state, "")  # an index of states would be read as a whole for each part
+    return or_(state == State.ACTIVE, and_(state == State.PAUSED, people.c.paused_until <= today))
+
+
+def _selection(people: Subquery, assignment: Assignment) -> ColumnElement[int]:
+    """`core.edition.select`, as bits."""
+    everything = (1 << len(assignment.articles)) - 1
+    chosen: ColumnElement[int] = literal(0)
+    for number, words in enumerate(assignment.articles):
+        shared = [
+            column.bitwise_and(word) != 0 for column, word in zip(topic_columns(people), words, strict=True) if word
+        ]
+        if shared:
+            chosen = chosen + case((or_(*shared), 1 << number), else_=0)
+    if assignment.no_match is NoMatch.ALL:
+        chosen = func.coalesce(func.nullif(chosen, 0), everything)
+    return case((people.c.all_topics, everything), else_=chosen)
+
+
+def _language(people: Subquery, assignment: Assignment) -> ColumnElement[str]:
+    known = people.c.language.in_(assignment.languages)
+    return case((known, people.c.language), else_=assignment.languages[0])
+
+
+def _slots(people: Subquery, assignment: Assignment) -> ColumnElement[str]:
+    """The reader's values as they are sent, so that a message can be built again whatever becomes of the person."""
+    words = zip(topic_columns(people), union(assignment.articles), strict=True)
+    topics = func.json_array(*(column.bitwise_and(word) for column, word in words))
+    values = {"topics": topics, "all": people.c.all_topics, "name": people.c.name}
+    values |= {"to": people.c.typed, "generation": people.c.generation}
+    pairs = (part for name, value in values.items() for part in (literal(name), value))
+    return func.json_object(*pairs)
+
+
+def assignment_to_json(assignment: Assignment) -> str:
+    """An assignment as it is stored with a wave."""
+    document = {"articles": assignment.articles, "languages": assignment.languages, "no_match": assignment.no_match}
+    return json.dumps(document)
+
+
+def assignment_from_json(text: str) -> Assignment:
+    """The inverse of `assignment_to_json`."""
+    document = json.loads(text)
+    return Assignment(
+        articles=tuple(tuple(words) for words in document["articles"]),
+        languages=tuple(Language(one) for one in document["languages"]),
+        no_match=NoMatch(document["no_match"]),
+    )

@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
-from typing import Any, cast
+from typing import cast
 
 from filelock import FileLock
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select, text, update
 from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import NullPool
 
 from digest_mailer.adapters.store.tables import meta
 from digest_mailer.core.errors import ConfigError, TemporaryProblem
 
-REVISION = "0001"  # the newest step in migrations/versions
+REVISION = "0002"  # the newest step in migrations/versions
 BUSY_SECONDS = 30
 _SEQUENCE = "sequence"
 _INCARNATION = "incarnation"
@@ -33,31 +33,28 @@ class Database:
     def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
         self.path = path
         self._busy_seconds = busy_seconds
-        self._engine = self._make_engine(poolclass=NullPool)
+        self._engine = self._make_engine()
 
-    @contextmanager
-    def kept_open(self) -> Iterator[None]:
-        """For many small transactions: one connection stays open between them. When the last one closes, SQLite
-        moves its whole log into the file, which takes longer than the transaction did."""
-        usual = self._engine
-        self._engine = self._make_engine(poolclass=QueuePool, pool_size=1, max_overflow=-1)
-        try:
-            yield
-        finally:
-            self._engine.dispose()
-            self._engine = usual
+    def connect(self) -> Connection:
+        """A connection to keep, for many small transactions, each begun as `write` begins them. When the last one
+        closes, SQLite moves its whole log into the file, which takes longer than the transaction did. What refers to
+        what is not checked on it: its statements are few, and the check would cost more than they do."""
+        with explained(self.path):
+            connection = self._engine.connect().execution_options(begin="BEGIN IMMEDIATE")
+            sqlite(connection).execute("PRAGMA foreign_keys=OFF")
+            return connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database."""
-        with _explained(self.path), self._engine.connect() as connection:
+        with explained(self.path), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is committed as a whole, durably, or not at all."""
         with (
-            _explained(self.path),
+            explained(self.path),
             self._engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection,
             connection.begin(),
         ):
@@ -94,7 +91,7 @@ class Database:
         self._make_file()
         config = Config()
         config.set_main_option("script_location", "digest_mailer.adapters.store:migrations")
-        with self.write() as connection:
+        with closing(self.connect()) as connection, explained(self.path), connection.begin():
             before = _revision(connection)  # another process may have been faster
             config.attributes["connection"] = connection
             command.upgrade(config, REVISION)
@@ -103,9 +100,9 @@ class Database:
                 connection.execute(insert(meta).values(key=_SEQUENCE, value="0"))
         return before, REVISION
 
-    def _make_engine(self, **pool: Any) -> Engine:
+    def _make_engine(self) -> Engine:
         url = URL.create("sqlite", database=str(self.path))  # not a text: a path may hold a question mark
-        engine = create_engine(url, connect_args={"timeout": self._busy_seconds}, **pool)
+        engine = create_engine(url, connect_args={"timeout": self._busy_seconds}, poolclass=NullPool)
         event.listen(engine, "connect", _set_up)
         event.listen(engine, "begin", _begin)
         return engine
@@ -141,9 +138,14 @@ def incarnation(connection: Connection) -> str:
     return str(connection.execute(select(meta.c.value).where(meta.c.key == _INCARNATION)).scalar_one())
 
 
+def sequence(connection: Connection) -> int:
+    """How often the audience was changed."""
+    return int(connection.execute(select(meta.c.value).where(meta.c.key == _SEQUENCE)).scalar_one())
+
+
 def next_sequence(connection: Connection) -> int:
     """Count one more change of the audience; call it in the transaction that makes the change."""
-    value = int(connection.execute(select(meta.c.value).where(meta.c.key == _SEQUENCE)).scalar_one()) + 1
+    value = sequence(connection) + 1
     connection.execute(update(meta).where(meta.c.key == _SEQUENCE).values(value=str(value)))
     return value
 
@@ -169,17 +171,18 @@ def _begin(connection: Connection) -> None:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """Trouble with the database as a sentence, whether it comes through SQLAlchemy or straight from the driver."""
     try:
         yield
-    except OperationalError as problem:
-        reason = str(problem.orig)
-        if "locked" in reason:
-            raise TemporaryProblem(f"the database {path} is busy", "try again in a minute") from problem
-        raise ConfigError(f"cannot use the database {path}: {reason}", _DISK) from problem
-    except DatabaseError as problem:
-        if "not a database" in str(problem.orig) or "malformed" in str(problem.orig):
-            raise ConfigError(
-                f"{path} is damaged or no database: {problem.orig}", "put a backup in its place"
-            ) from problem
+    except (DatabaseError, sqlite3.DatabaseError) as problem:
+        reason = str(problem.orig if isinstance(problem, DatabaseError) else problem)
+        if isinstance(problem, OperationalError | sqlite3.OperationalError):
+            if "locked" in reason:
+                raise TemporaryProblem(f"the database {path} is busy", "try again in a minute") from problem
+            if "full" in reason:
+                raise TemporaryProblem(f"the disk of {path} is full", "make room, then run it again") from problem
+            raise ConfigError(f"cannot use the database {path}: {reason}", _DISK) from problem
+        if "not a database" in reason or "malformed" in reason:
+            raise ConfigError(f"{path} is damaged or no database: {reason}", "put a backup in its place") from problem
         raise

@@ -1,133 +1,195 @@
-"""The hot path of a send, as SQL on the driver's connection: claim, begin, record.
+"""The hot path of a send, as SQL on the driver's connection: keep results, claim, settle.
 
-Each function works inside the transaction that its caller opened. Every change asks for the fence of the row,
-so a sender that was overtaken changes nothing. Rows that were put back come last among the planned ones: a
-message that breaks every connection does not keep the others waiting.
+Each function works inside the transaction that its caller opened. Many rows go in and out of one statement, as
+JSON: SQLite then works through them in one step, during which Python does something else, where a statement for
+each row would have the two threads of a sender wait for each other. Every change asks for the fence of the row, so
+a sender that was overtaken changes nothing. Rows that were put back come last among the planned ones: a message
+that breaks every connection does not keep the others waiting.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from sqlite3 import Connection
 from typing import Any
 
-from digest_mailer.adapters.store.tables import stamp
+from digest_mailer.adapters.store.flight_recorder import Mark
+from digest_mailer.adapters.store.tables import OPEN_ROWS, stamp
 from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.audience import State, eligible
-from digest_mailer.core.delivery import HandOff, Outcome
-from digest_mailer.core.errors import Locked
+from digest_mailer.core.delivery import Accepted
 from digest_mailer.core.identity import RowId, SubscriberId
-from digest_mailer.core.mailing import Claim, Mailing
+from digest_mailer.core.mailing import Claim, Result
 from digest_mailer.core.message import Recipient
-from digest_mailer.core.topic import words_of
+
+ENDED = "the sender ended before the server's answer was kept"
+STOPPED = "the machine stopped before the server's answer was kept"
+RECORDED = "taken; the sender ended before the server's words were kept"
 
 
-def claim(driver: Connection, found: Mailing, limit: int, now: datetime) -> Sequence[Claim]:
-    """Take up to `limit` rows that are due; people who may not get mail any more become suppressed instead.
-    Raises Locked when another sender has taken over."""
-    if driver.execute("SELECT fence FROM mailing WHERE id = ?", (found.id,)).fetchone()[0] != found.fence:
-        raise Locked("another process has taken over this mailing", "see: digest-mailer status")
-    claims: list[Claim] = []
-    while not claims:
-        rows = driver.execute(_DUE, (found.id, stamp(now), limit)).fetchall()
+def record(driver: Connection, results: Sequence[Result], fence: int, transport: str, now: datetime) -> None:
+    """Keep what attempts ended in and where their rows go from there. Nothing of rows that another sender has."""
+    rows = json.dumps([_values(result) for result in results], ensure_ascii=False)
+    digests = b"".join(result.digest.ljust(_DIGEST, b"\0") for result in results)
+    driver.execute(_KEEP_ATTEMPTS, (rows, transport, fence))
+    driver.execute(_KEEP_RESULTS, (rows, digests, stamp(now), fence))
+
+
+def claim(driver: Connection, mailing: int, fence: int, limit: int, now: datetime) -> Sequence[Claim]:
+    """Take up to `limit` rows that are due; people who may not get mail any more become suppressed instead."""
+    while True:
+        rows = json.loads(driver.execute(_DUE, (mailing, stamp(now), limit)).fetchone()[0])
         if not rows:
-            return []
-        checked = [(row, _why_not(row, now.date())) for row in rows]
-        driver.executemany(_DROP, [(stamp(now), why_not, row[0]) for row, why_not in checked if why_not])
-        claims = [_claim(row) for row, why_not in checked if not why_not]
-    driver.executemany(_CLAIM, [(found.fence, stamp(now), one.row) for one in claims])
-    return claims
+            return ()
+        dropped = [(stamp(now), why_not, row[0]) for row in rows if (why_not := _why_not(row, now.date()))]
+        if dropped:
+            driver.executemany(_DROP, dropped)
+            gone = {row for _, _, row in dropped}
+            rows = [row for row in rows if row[0] not in gone]
+        if rows:
+            driver.execute(_CLAIM, (json.dumps([row[0] for row in rows]), fence, stamp(now)))
+            return _claims(driver, rows)
 
 
-def begin(driver: Connection, row: RowId, fence: int, digest: bytes, transport: str, now: datetime) -> bool:
-    """Note that the row's message may be on the wire; False when it is not this sender's to send any more."""
-    if not driver.execute(_BEGIN_ROW, (digest, stamp(now), row, fence)).rowcount:
-        return False
-    driver.execute(_BEGIN_ATTEMPT, (stamp(now), transport, row))
-    return True
+def no_longer_claimed(driver: Connection, rows: Sequence[RowId], fence: int) -> set[RowId]:
+    """Those of the rows that may not be sent any more: their people have left since the claim."""
+    return {RowId(row) for (row,) in driver.execute(_NO_LONGER, (json.dumps(rows), fence))}
 
 
-def record(
-    driver: Connection,
-    row: RowId,
-    fence: int,
-    outcome: Outcome,
-    transport: str,
-    state: HandOff,
-    due: datetime | None,
-    now: datetime,
+def settle(
+    driver: Connection, mailing: int, fence: int, marks: Mapping[RowId, Mark] | None, transport: str, now: datetime
 ) -> None:
-    """Keep what an attempt ended in and where the row goes from there."""
-    kept = (
+    """End the work of the sender with this fence: what it had claimed is planned again, unknown, or accepted, as the
+    flight recorder tells; without one, all of it may have left."""
+    at = stamp(now)
+    if marks is None:
+        driver.execute(_UNKNOWN, (at, STOPPED, mailing))
+        return
+    for row, mark in marks.items():
+        if mark is Mark.STARTED:
+            driver.execute(_UNKNOWN_ROW, (at, ENDED, row, fence))
+        elif mark is Mark.ACCEPTED:
+            driver.execute(_ACCEPTED_ATTEMPT, (at, transport, RECORDED, row, fence))
+            driver.execute(_ACCEPTED_ROW, (at, row, fence))
+    driver.execute(_PLANNED, (at, mailing))
+
+
+_DIGEST = 32
+_TIME = "strftime('%Y-%m-%dT%H:%M:%f', {}, 'unixepoch') || '000Z'"  # as tables.stamp writes it
+
+# a result: id, state, due, detail, started, ended, connection, outcome, scope, code, enhanced, reply
+_KEEP_ATTEMPTS = f"""
+INSERT INTO attempt (delivery_id, number, started_at, ended_at, transport, connection, outcome, scope, code, enhanced,
+                     reply)
+SELECT d.id, d.attempts + 1, {_TIME.format("r.value ->> 4")}, {_TIME.format("r.value ->> 5")}, ?2,
+       r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9, r.value ->> 10, r.value ->> 11
+FROM json_each(?1) r CROSS JOIN delivery d ON d.id = r.value ->> 0
+WHERE d.fence = ?3 AND d.state != 'accepted'
+"""  # noqa: S608 - no value of a user
+# Who left while their message was on the wire stays suppressed, unless it may have arrived.
+_KEEP_RESULTS = """
+UPDATE delivery
+SET state = CASE WHEN delivery.state = 'claimed' OR r.state IN ('accepted', 'refused', 'unknown')
+                 THEN r.state ELSE delivery.state END,
+    due_at = CASE WHEN delivery.state = 'claimed' THEN r.due END,
+    detail = r.detail, attempts = attempts + 1, message_digest = substr(?2, r.place * 32 + 1, 32), changed_at = ?3
+FROM (SELECT key AS place, value ->> 0 AS id, value ->> 1 AS state, value ->> 2 AS due, value ->> 3 AS detail
+      FROM json_each(?1)) r
+WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.state != 'accepted'
+"""
+_DUE = f"""
+SELECT json_group_array(json_array(
+    d.id, d.subscriber_id, d.artefact_hash, json(d.slots), d.attempts, s.state, s.paused_until,
+    EXISTS (SELECT 1 FROM suppression x WHERE x.address_hash = d.address_hash), p.typed, s.generation))
+FROM (SELECT * FROM (SELECT * FROM delivery
+                     WHERE mailing_id = ?1 AND state = 'deferred' AND due_at <= ?2 AND {OPEN_ROWS}
+                     ORDER BY due_at LIMIT ?3)
+      UNION ALL
+      SELECT * FROM (SELECT * FROM delivery
+                     WHERE mailing_id = ?1 AND state = 'planned' AND {OPEN_ROWS}
+                     ORDER BY due_at LIMIT ?3)
+      LIMIT ?3) d
+LEFT JOIN subscriber s ON s.id = d.subscriber_id
+LEFT JOIN person p ON p.subscriber_id = d.subscriber_id
+"""  # noqa: S608 - no value of a user
+_DROP = "UPDATE delivery SET state = 'suppressed', due_at = NULL, changed_at = ?, detail = ? WHERE id = ?"
+_CLAIM = """
+UPDATE delivery SET state = 'claimed', fence = ?2, changed_at = ?3 WHERE id IN (SELECT value FROM json_each(?1))
+"""
+_RENEW = "UPDATE delivery SET slots = json_set(slots, '$.to', ?, '$.generation', ?) WHERE id = ?"
+_NO_LONGER = """
+SELECT r.value FROM json_each(?1) r LEFT JOIN delivery d ON d.id = r.value
+WHERE d.state IS NOT 'claimed' OR d.fence != ?2
+"""
+_UNKNOWN = f"""
+UPDATE delivery SET state = 'unknown', attempts = attempts + 1, changed_at = ?, detail = ?
+WHERE mailing_id = ? AND state = 'claimed' AND {OPEN_ROWS}
+"""  # noqa: S608
+_UNKNOWN_ROW = """
+UPDATE delivery SET state = 'unknown', attempts = attempts + 1, changed_at = ?, detail = ?
+WHERE id = ? AND fence = ? AND state IN ('claimed', 'suppressed', 'cancelled')
+"""
+_ACCEPTED_ATTEMPT = """
+INSERT INTO attempt (delivery_id, number, ended_at, transport, outcome, reply)
+SELECT id, attempts + 1, ?, ?, 'accepted', ? FROM delivery
+WHERE id = ? AND fence = ? AND state IN ('claimed', 'suppressed', 'cancelled')
+"""
+_ACCEPTED_ROW = """
+UPDATE delivery SET state = 'accepted', attempts = attempts + 1, changed_at = ?
+WHERE id = ? AND fence = ? AND state IN ('claimed', 'suppressed', 'cancelled')
+"""
+_PLANNED = f"""
+UPDATE delivery SET state = 'planned', changed_at = ? WHERE mailing_id = ? AND state = 'claimed' AND {OPEN_ROWS}
+"""  # noqa: S608
+
+
+def _values(result: Result) -> tuple[Any, ...]:
+    """A result as the statements above read it."""
+    outcome = result.outcome
+    accepted = isinstance(outcome, Accepted)
+    return (
+        result.row,
+        result.state,
+        stamp(result.due) if result.due else None,
+        "" if accepted else outcome.reply,
+        result.started.timestamp() if result.started else None,
+        result.ended.timestamp(),
+        result.connection,
         type(outcome).__name__.lower(),
         getattr(outcome, "scope", None),
         getattr(outcome, "code", None),
-        getattr(outcome, "enhanced", ""),
+        getattr(outcome, "enhanced", None),
         outcome.reply,
     )
-    ended = driver.execute(_END_ATTEMPT, (stamp(now), *kept, row, row, fence)).rowcount
-    if not ended:  # it was turned away before its content could leave
-        driver.execute(_WHOLE_ATTEMPT, (stamp(now), transport, *kept, row, fence))
-        driver.execute(_COUNT_ATTEMPT, (row, fence))
-    due_at = stamp(due) if due else None
-    driver.execute(_RECORD_ROW, (state, due_at, outcome.reply, stamp(now), row, fence))
 
 
-_DUE = """
-SELECT d.id, d.subscriber_id, d.artefact_hash, d.slots, d.attempts, s.state, s.paused_until,
-       EXISTS (SELECT 1 FROM suppression x WHERE x.address_hash = d.address_hash),
-       p.typed, p.canonical, p.name, s.generation
-FROM (SELECT * FROM (SELECT * FROM delivery WHERE mailing_id = ?1 AND state = 'planned' ORDER BY due_at LIMIT ?3)
-      UNION ALL SELECT * FROM delivery WHERE mailing_id = ?1 AND state = 'deferred' AND due_at <= ?2 LIMIT ?3) d
-LEFT JOIN subscriber s ON s.id = d.subscriber_id
-LEFT JOIN person p ON p.subscriber_id = d.subscriber_id
-"""
-_DROP = "UPDATE delivery SET state = 'suppressed', due_at = NULL, changed_at = ?, detail = ? WHERE id = ?"
-_CLAIM = "UPDATE delivery SET state = 'claimed', fence = ?, changed_at = ? WHERE id = ?"
-_BEGIN_ROW = """
-UPDATE delivery SET state = 'attempting', attempts = attempts + 1, message_digest = ?, changed_at = ?
-WHERE id = ? AND fence = ? AND state = 'claimed'
-"""
-_BEGIN_ATTEMPT = """
-INSERT INTO attempt (delivery_id, number, started_at, transport)
-SELECT id, attempts, ?, ? FROM delivery WHERE id = ?
-"""
-_RECORD_ROW = """
-UPDATE delivery SET state = ?, due_at = ?, detail = ?, changed_at = ?
-WHERE id = ? AND fence = ? AND state IN ('claimed', 'attempting')
-"""
-_END_ATTEMPT = """
-UPDATE attempt SET ended_at = ?, outcome = ?, scope = ?, code = ?, enhanced = ?, reply = ?
-WHERE id = (SELECT max(id) FROM attempt WHERE delivery_id = ?) AND ended_at IS NULL
-  AND EXISTS (SELECT 1 FROM delivery WHERE id = ? AND fence = ? AND state = 'attempting')
-"""
-_WHOLE_ATTEMPT = """
-INSERT INTO attempt (delivery_id, number, ended_at, transport, outcome, scope, code, enhanced, reply)
-SELECT id, attempts + 1, ?, ?, ?, ?, ?, ?, ? FROM delivery WHERE id = ? AND fence = ? AND state = 'claimed'
-"""
-_COUNT_ATTEMPT = "UPDATE delivery SET attempts = attempts + 1 WHERE id = ? AND fence = ? AND state = 'claimed'"
-
-
-def _why_not(row: tuple[Any, ...], today: date) -> str:
+def _why_not(row: list[Any], today: date) -> str:
     """Why the person of a row may not get it after all; empty when they may."""
-    if row[5] is None or row[8] is None:
+    _, _, _, slots, _, state, paused_until, suppressed, typed, _ = row
+    if state == State.ACTIVE and typed is not None and slots is not None and not suppressed:
+        return ""
+    if state is None or typed is None or slots is None:
         return "erased"
-    return str(eligible(State(row[5]), _day(row[6]), suppressed=bool(row[7]), today=today) or "")
+    pause = date.fromisoformat(paused_until) if paused_until else None
+    return str(eligible(State(state), pause, suppressed=bool(suppressed), today=today) or "")
 
 
-def _claim(row: tuple[Any, ...]) -> Claim:
-    identifier, person_id, artefact_hash, slots, attempts, _, _, _, typed, canonical, name, generation = row
-    values = json.loads(slots)
+def _claims(driver: Connection, rows: Sequence[list[Any]]) -> list[Claim]:
+    """The rows as claims; mail goes to the present address, with the present generation of tokens."""
+    renewed = [(row[8], row[9], row[0]) for row in rows if (row[3]["to"], row[3]["generation"]) != (row[8], row[9])]
+    if renewed:
+        driver.executemany(_RENEW, renewed)
+    return [_claim(row) for row in rows]
+
+
+def _claim(row: list[Any]) -> Claim:
+    identifier, person, artefact_hash, slots, attempts, _, _, _, typed, generation = row
     recipient = Recipient(
-        id=SubscriberId(person_id),
-        address=EmailAddress(typed, canonical),
-        name=name,
-        topics=words_of(values["topics"]),
-        all_topics=values["all"],
-        generation=generation,
+        SubscriberId(person),
+        EmailAddress(typed, typed.lower()),
+        slots["name"],
+        tuple(slots["topics"]),
+        bool(slots["all"]),
+        generation,
     )
     return Claim(RowId(identifier), recipient, artefact_hash, attempts)
-
-
-def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None

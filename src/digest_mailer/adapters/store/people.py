@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, case, exists, func, insert, null, or_, select, update
 
 from digest_mailer.adapters.store.conditions import TOPIC_COLUMNS, follows_any, in_segment
-from digest_mailer.adapters.store.database import Database, next_sequence
+from digest_mailer.adapters.store.database import Database, next_sequence, sequence
 from digest_mailer.adapters.store.tables import consent, delivery, person, subscriber, suppression, transition
 from digest_mailer.core.address import RESERVED_SECOND, RESERVED_TOP, EmailAddress
 from digest_mailer.core.audience import AudienceGroup, Consent, Segment, State, Subscriber
@@ -63,6 +63,11 @@ class PeopleStore:
         query = query.where(in_segment(segment), subscriber.c.state.in_((State.ACTIVE, State.PAUSED)), or_(*domains))
         with self._database.read() as connection:
             return connection.execute(query).scalar_one()
+
+    def sequence(self) -> int:
+        """How often the list was changed."""
+        with self._database.read() as connection:
+            return sequence(connection)
 
     def groups(self, issue: IssueId, topics: TopicWords, segment: Segment) -> Sequence[AudienceGroup]:
         """The people of a segment, grouped by everything that decides what they get of an issue with these

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 
@@ -49,9 +50,9 @@ def stamp(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def instant(text: str) -> datetime:
+def instant(written: str) -> datetime:
     """A time out of the database."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return datetime.strptime(written, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
 metadata = MetaData(
@@ -62,6 +63,9 @@ metadata = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+# SQLite's INTEGER has 64 bits, and only a key of exactly that name is the row's own number: one search, not two.
+_LARGE_KEY = BigInteger().with_variant(Integer, "sqlite")
 
 # One row a fact about the database itself: `incarnation` (a restored copy gets another, so that a sender can
 # tell that it is no longer on the database it claimed from) and `sequence` (counts changes of the audience).
@@ -75,7 +79,7 @@ meta = Table(
 subscriber = Table(
     "subscriber",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),  # random, 63 bits
+    Column("id", _LARGE_KEY, primary_key=True, autoincrement=False),  # random, 63 bits
     Column("state", String(16), nullable=False),
     Column("paused_until", Date),
     Column("language", String(16), nullable=False),
@@ -94,7 +98,7 @@ subscriber = Table(
 person = Table(
     "person",
     metadata,
-    Column("subscriber_id", BigInteger, ForeignKey("subscriber.id"), primary_key=True, autoincrement=False),
+    Column("subscriber_id", _LARGE_KEY, ForeignKey("subscriber.id"), primary_key=True, autoincrement=False),
     Column("address_hash", LargeBinary(16), nullable=False, unique=True),
     Column("canonical", Text, nullable=False, unique=True),
     Column("typed", Text, nullable=False),
@@ -153,6 +157,10 @@ segment = Table(
     Column("created_at", Instant, nullable=False),
 )
 
+# Rows that may still be moved. A query must say it in these words to use the index of them.
+OPEN_ROWS = "state IN ('planned', 'claimed', 'deferred', 'unknown')"
+_OPEN = text(OPEN_ROWS)
+
 # Compiled editions, content-addressed: what was approved is what is sent.
 artefact = Table(
     "artefact",
@@ -181,11 +189,12 @@ approved_edition = Table(
     Column("key", String(80), primary_key=True),
     Column("language", String(16), nullable=False),
     Column("positions", Text, nullable=False),  # JSON list
+    Column("selection", BigInteger, nullable=False, server_default="0"),  # the positions as bits, 1 for the first
     Column("hash", String(64), ForeignKey("artefact.hash"), nullable=False),
 )
 
-# One a issue, all languages and waves. `fence` rises with every sender that takes over; a row is only moved
-# by the sender whose fence it carries.
+# One an issue, all languages and waves. `fence` rises with every sender that takes over; a row is only moved
+# by the sender whose fence it carries. `beat` is counted up by the sender as long as it lives.
 mailing = Table(
     "mailing",
     metadata,
@@ -197,8 +206,10 @@ mailing = Table(
     Column("approval_id", Integer, ForeignKey("approval.id"), nullable=False),
     Column("incarnation", String(32), nullable=False),
     Column("fence", Integer, nullable=False, server_default="0"),
-    Column("lease_owner", Text),
-    Column("lease_until", Instant),
+    Column("lease_owner", Text),  # empty when nobody sends
+    Column("expires_at", Instant),  # nobody is tried after this
+    Column("beat", Integer, nullable=False, server_default="0"),
+    Column("detail", Text, nullable=False, server_default=""),  # why it is paused or held
 )
 
 wave = Table(
@@ -210,9 +221,36 @@ wave = Table(
     Column("segment", Text, nullable=False),  # JSON definition
     Column("audience_seq", BigInteger, nullable=False),
     Column("approval_id", Integer, ForeignKey("approval.id"), nullable=False),
-    Column("people", Integer, nullable=False),
+    Column("assignment", Text, nullable=False, server_default="{}"),  # JSON: what decides which edition a reader gets
+    Column("people", Integer, nullable=False),  # as counted when it was made; the rows are written after
+    Column("cursor", BigInteger, nullable=False, server_default="0"),  # the subscriber up to whom rows are written
+    Column("frozen", Boolean, nullable=False, server_default="1"),  # all rows are written
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("mailing_id", "number"),
+    Index("ix_wave_open", "frozen", sqlite_where=text("NOT frozen"), postgresql_where=text("NOT frozen")),
+)
+
+# People as they were when a wave was made, if they were changed before their row was written. Triggers write it,
+# so that no way to change a person can forget; it is emptied when the wave is frozen.
+audience_before = Table(
+    "audience_before",
+    metadata,
+    Column("wave_id", Integer, ForeignKey("wave.id"), primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # of the subscriber
+    Column("state", String(16), nullable=False),
+    Column("paused_until", Date),
+    Column("language", String(16), nullable=False),
+    Column("all_topics", Boolean, nullable=False),
+    Column("topics_0", BigInteger, nullable=False),
+    Column("topics_1", BigInteger, nullable=False),
+    Column("topics_2", BigInteger, nullable=False),
+    Column("topics_3", BigInteger, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("changed_seq", BigInteger, nullable=False),
+    Column("address_hash", LargeBinary(16)),
+    Column("typed", Text),
+    Column("name", Text),
+    Column("attributes", Text),
 )
 
 delivery = Table(
@@ -225,31 +263,34 @@ delivery = Table(
     Column("address_hash", LargeBinary(16), nullable=False),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
     Column("artefact_hash", String(64), ForeignKey("artefact.hash"), nullable=False),
-    Column("slots", Text),  # JSON: the reader's topics among the issue's; emptied by an erasure
+    Column("slots", Text),  # JSON: the reader's values as they are sent; emptied by an erasure
     Column("state", String(16), nullable=False),
     Column("fate", String(16), nullable=False, server_default="none"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due_at", Instant),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("changed_at", Instant, nullable=False),
-    Column("message_digest", LargeBinary(32)),  # SHA-256 of the bytes of the last attempt
+    Column("message_digest", LargeBinary(32)),  # of the last attempt; see `Message.digest`
     Column("detail", Text, nullable=False, server_default=""),  # last reply, or why nothing was sent
     UniqueConstraint("issue", "address_hash"),
-    Index("ix_delivery_work", "mailing_id", "state", "due_at"),
+    # only rows that are still to be moved: a mailing of a million ends with an empty index
+    Index("ix_delivery_open", "mailing_id", "state", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
 )
 
+# Append only, one row an attempt, by person and number.
 attempt = Table(
     "attempt",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("delivery_id", Integer, ForeignKey("delivery.id"), nullable=False, index=True),
-    Column("number", Integer, nullable=False),
-    Column("started_at", Instant),
-    Column("ended_at", Instant),
+    Column("delivery_id", Integer, ForeignKey("delivery.id"), primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("started_at", Instant),  # when the first octet of content might leave; empty when none did
+    Column("ended_at", Instant, nullable=False),
     Column("transport", Text, nullable=False),
-    Column("outcome", String(16)),
+    Column("connection", Text, nullable=False, server_default=""),
+    Column("outcome", String(16), nullable=False),
     Column("scope", String(16)),
     Column("code", Integer),
     Column("enhanced", String(16)),
-    Column("reply", Text),
+    Column("reply", Text, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -5,14 +5,14 @@ overwrites itself. It appears whole or not at all: written under a temporary nam
 renamed. The content is octet for octet what SMTP would carry; the envelope is not kept. Nothing is live.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from urllib.parse import quote
 
 from digest_mailer.adapters.durable import write_file
+from digest_mailer.adapters.transports.waiting import waiting
 from digest_mailer.core.delivery import Accepted, Deferred, Outcome, Scope
-from digest_mailer.core.identity import RowId
 from digest_mailer.core.message import Message
+from digest_mailer.ports import Work
 
 
 class OutboxTransport:
@@ -29,15 +29,15 @@ class OutboxTransport:
     def live(self) -> bool:
         return False
 
-    async def deliver(
-        self,
-        messages: AsyncIterator[tuple[RowId, Message]],
-        on_attempt: Callable[[RowId], Awaitable[None]],
-    ) -> AsyncGenerator[tuple[RowId, Outcome]]:
+    @property
+    def connections(self) -> int:
+        return 1
+
+    async def deliver(self, work: Work) -> None:
         """See `ports.Transport.deliver`."""
-        async for row, message in messages:
-            await on_attempt(row)
-            yield row, self._file(message)
+        async for row, message in waiting(work):
+            if work.begin(row):
+                work.settle(row, self._file(message))
 
     def _file(self, message: Message) -> Outcome:
         name = file_name(message.message_id)

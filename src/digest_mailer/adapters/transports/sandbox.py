@@ -9,8 +9,6 @@ that the envelope is visible; all behind them is octet for octet what came. Noth
 import asyncio
 import logging
 import mailbox
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -19,9 +17,9 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from digest_mailer.adapters.transports.smtp import SmtpTransport
 from digest_mailer.adapters.transports.smtp_settings import SmtpSettings, Tls
-from digest_mailer.core.delivery import Deferred, Outcome, Scope
-from digest_mailer.core.identity import RowId
-from digest_mailer.core.message import Message
+from digest_mailer.adapters.transports.waiting import waiting
+from digest_mailer.core.delivery import Deferred, Scope
+from digest_mailer.ports import Work
 
 _HOST = "127.0.0.1"
 
@@ -41,25 +39,23 @@ class SandboxTransport:
     def live(self) -> bool:
         return False
 
-    async def deliver(
-        self,
-        messages: AsyncIterator[tuple[RowId, Message]],
-        on_attempt: Callable[[RowId], Awaitable[None]],
-    ) -> AsyncGenerator[tuple[RowId, Outcome]]:
+    @property
+    def connections(self) -> int:
+        return self._connections
+
+    async def deliver(self, work: Work) -> None:
         """See `ports.Transport.deliver`."""
         server = SandboxServer(self._maildir)
         try:
             await server.start()
         except OSError as problem:
             trouble = Deferred(Scope.TRANSPORT, f"the sandbox could not start: {problem.strerror or problem}")
-            async for row, _ in messages:
-                yield row, trouble
+            async for row, _ in waiting(work):
+                work.settle(row, trouble)
             return
         settings = SmtpSettings(_HOST, server.port, tls=Tls.NONE, connections=self._connections)
         try:
-            async with aclosing(SmtpTransport(settings).deliver(messages, on_attempt)) as outcomes:
-                async for pair in outcomes:
-                    yield pair
+            await SmtpTransport(settings).deliver(work)
         finally:
             await server.stop()
 

@@ -2,8 +2,9 @@
 
 The table of the SMTP transport: pure functions from (stage, reply) to an `Outcome`, or None to go on. They
 decide no retry; `core.delivery` does. The rules are RFC 5321 section 4.2 and 4.3.2, RFC 3463 for enhanced
-codes, RFC 4954 section 6 for log-in, RFC 1870 section 6.1 for size. Only the stage after the final dot may
-end in `Unknown` (RFC 1047).
+codes, RFC 4954 section 6 for log-in, RFC 1870 section 6.1 for size. Only the stage after the content may end in
+`Unknown` (RFC 1047). A refusal that is about the sender (5.7.x, a blocklist) keeps the scope of its stage: who
+decides what follows reads it from `enhanced` and the words.
 """
 
 import re
@@ -57,13 +58,21 @@ class Reply:
         return found[0] if found and found[1] == str(self.code)[0] else ""
 
 
-def read_reply(code: int, text: str, *addresses: str) -> Reply:
-    """A reply as it may be stored: the ledger keeps no addresses, and servers like to quote them."""
-    printable = text.encode("utf-8", "replace").decode()
-    line = " ".join("".join(char if char.isprintable() else " " for char in printable).split())
+def read_reply(code: int, text: bytes, *addresses: str) -> Reply:
+    """A reply as it may be stored."""
+    return Reply(code, storable(text, *addresses))
+
+
+def storable(text: bytes, *addresses: str) -> str:
+    """A server's words on one line, without controls and without these addresses: the ledger keeps none, and
+    servers like to quote them."""
+    line = text.decode("utf-8", "replace").strip()
+    if len(line) <= _MAX_TEXT and line.isprintable() and "@" not in line and "  " not in line:
+        return line  # nearly every positive reply; an address has an @
+    line = " ".join("".join(char if char.isprintable() else " " for char in line).split())
     for address in filter(None, addresses):
         line = re.sub(re.escape(address), "(address)", line, flags=re.IGNORECASE)
-    return Reply(code, line[:_MAX_TEXT])
+    return line[:_MAX_TEXT]
 
 
 def judge(stage: Stage, reply: Reply) -> Outcome | None:
@@ -79,10 +88,21 @@ def judge(stage: Stage, reply: Reply) -> Outcome | None:
     return lost(stage, f"an answer that is not SMTP: {reply.text}")
 
 
+def is_answer(stage: Stage, code: int) -> bool:
+    """Whether the server still speaks our protocol."""
+    return 400 <= code < 600 or (code == 354 if stage is Stage.DATA else 200 <= code < 300)
+
+
 def lost(stage: Stage, why: str) -> Deferred | Unknown:
-    """The outcome when no answer came: only content that had begun to leave can have been accepted."""
+    """The outcome when no answer came: only content that has left can have been accepted."""
     sentence = f"at {stage}: {why}"
     return Unknown(sentence) if stage is Stage.DOT else Deferred(Scope.TRANSPORT, sentence)
+
+
+def held(why: str) -> Deferred:
+    """The outcome when no answer came and the end of the content had not left: a server that has no end has no
+    message (RFC 5321 section 4.1.1.4; RFC 3030 section 2 for BDAT)."""
+    return Deferred(Scope.TRANSPORT, f"at {Stage.DOT}: {why}, before the end had left")
 
 
 def _refusal(stage: Stage, reply: Reply) -> Deferred | Refused:

@@ -1,8 +1,9 @@
 """How an SMTP server is reached: the settings, and the URL that people write them in.
 
-`smtp://user@host:port?tls=starttls|implicit|none&connections=N`. The password never stands in a URL, because
-URLs end up in shell histories, process lists and logs; it comes from a secret file or the environment.
-Certificates are always verified. Plain text is for loopback servers only, and no password travels in it.
+`smtp://user@host:port?tls=starttls|implicit|none&connections=N&auth=xoauth2`. The password never stands in a URL,
+because URLs end up in shell histories, process lists and logs; it comes from a secret file or the environment.
+With `auth=xoauth2` it is an access token. Certificates are always verified. Plain text is for loopback servers
+only, and no password travels in it.
 """
 
 import re
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from digest_mailer.core.errors import ConfigError, did_you_mean
@@ -18,6 +20,7 @@ from digest_mailer.core.identity import is_control
 
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _MAX_CONNECTIONS = 100
+_Choice = TypeVar("_Choice", bound=StrEnum)
 _SHAPE = "write it as smtp://user@host:port?tls=starttls, tls=implicit or, for this computer only, tls=none"
 
 
@@ -27,6 +30,13 @@ class Tls(StrEnum):
     STARTTLS = "starttls"  # required, never opportunistic (RFC 3207)
     IMPLICIT = "implicit"  # from the first octet (RFC 8314 section 3.3)
     NONE = "none"  # loopback only
+
+
+class Auth(StrEnum):
+    """What the password is."""
+
+    PASSWORD = "password"  # noqa: S105 - the best way to prove it that both know
+    XOAUTH2 = "xoauth2"  # an access token
 
 
 _PORTS = {Tls.STARTTLS: 587, Tls.IMPLICIT: 465, Tls.NONE: 25}
@@ -39,6 +49,11 @@ class Timeouts:
     connect: float = 30  # the TCP connection, TLS from its start, and the greeting
     command: float = 300  # the reply to each command
     final_dot: float = 600  # the body and the reply to it; a shorter one makes needless unknowns
+
+    @property
+    def pulse(self) -> float:
+        """How often to look whether one has passed."""
+        return min(1.0, self.command / 4, self.final_dot / 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +69,15 @@ class SmtpSettings:
     timeouts: Timeouts = Timeouts()
     local_hostname: str = ""  # said in EHLO; empty: our address literal (RFC 5321 section 4.1.4)
     ca_file: Path | None = None  # trust these certificates instead of the system's
+    auth: Auth = Auth.PASSWORD
+    max_messages: int = 100  # on one connection; a relay on this computer profits from more
+    max_age: float = 300.0  # seconds until a connection is replaced
 
     def __post_init__(self) -> None:
         if not 1 <= self.connections <= _MAX_CONNECTIONS:
             raise ConfigError(f"{self.connections} connections to an SMTP server", f"give 1 to {_MAX_CONNECTIONS}")
+        if self.max_messages < 1:
+            raise ConfigError("no message may go over an SMTP connection", "give max_messages of 1 or more")
         if any(is_control(char) or char.isspace() for char in self.local_hostname) or not self.local_hostname.isascii():
             raise ConfigError("the local host name holds a character that EHLO cannot carry", "correct it")
         if self.tls is Tls.NONE and not self.loopback:
@@ -112,7 +132,7 @@ def parse_smtp_url(
     parts = _split(url)
     host = parts.hostname or ""
     query = _query(parts.query)
-    tls = _tls(query["tls"]) if "tls" in query else Tls.NONE if is_loopback(host) else Tls.STARTTLS
+    tls = _choice(Tls, "tls", query["tls"]) if "tls" in query else Tls.NONE if is_loopback(host) else Tls.STARTTLS
     return SmtpSettings(
         host=host,
         port=_port(parts) or _PORTS[tls],
@@ -123,6 +143,7 @@ def parse_smtp_url(
         timeouts=timeouts or Timeouts(),
         local_hostname=local_hostname,
         ca_file=ca_file,
+        auth=_choice(Auth, "auth", query["auth"]) if "auth" in query else Auth.PASSWORD,
     )
 
 
@@ -172,7 +193,7 @@ def _query(text: str) -> dict[str, str]:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True) if text else []
     except ValueError:
         raise ConfigError("what follows the ? in the transport URL is not key=value&key=value", _SHAPE) from None
-    known = ("tls", "connections")
+    known = ("tls", "connections", "auth")
     for key, _ in pairs:
         if key not in known:
             raise ConfigError(f"unknown key {key!r} in the transport URL", did_you_mean(key, known) or _SHAPE)
@@ -181,12 +202,12 @@ def _query(text: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def _tls(text: str) -> Tls:
+def _choice(kind: type[_Choice], key: str, text: str) -> _Choice:
     try:
-        return Tls(text)
+        return kind(text)
     except ValueError:
         raise ConfigError(
-            f"unknown tls={text!r} in the transport URL", did_you_mean(text, list(Tls)) or _SHAPE
+            f"unknown {key}={text!r} in the transport URL", did_you_mean(text, list(kind)) or _SHAPE
         ) from None
 
 

@@ -1,0 +1,239 @@
+"""The right to send a mailing, and the work on its rows that goes with it.
+
+One sender a mailing. It counts up a beat in the database as long as it lives; whoever else wants to send asks
+whether the owner still runs, or where that cannot be asked, watches the beat by its own clock that never goes
+back. A sender that was overtaken finds another fence in the mailing and changes nothing more.
+
+Its work goes in turns. A turn is one durable transaction: results of the turn before are kept, rows of an audience
+that is still being written are added, the next rows are claimed. Between turns, the flight recorder knows more than
+the database. The lease is used by one thread at a time; `begin` and `answered` may come from another.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from sqlite3 import Connection as Driver
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from digest_mailer.adapters.store import hand_off
+from digest_mailer.adapters.store.audience import extend
+from digest_mailer.adapters.store.database import Database, explained, incarnation, sqlite
+from digest_mailer.adapters.store.flight_recorder import FlightRecorder, Mark, read
+from digest_mailer.adapters.store.tables import OPEN_ROWS, wave
+from digest_mailer.adapters.store.tables import mailing as mailings
+from digest_mailer.core.errors import Locked
+from digest_mailer.core.identity import IssueId, RowId
+from digest_mailer.core.mailing import Claim, Mailing, News, Result, Status, Turn
+
+SILENCE = 15.0  # seconds without a beat, after which a sender on another machine is taken for dead
+_LOOK = 0.5  # seconds between two looks at the beat
+_PAGE = 500  # people whose rows are written in one turn, at least
+_OTHER = "another process is sending this issue"
+_SEE = "wait for it, or see: digest-mailer status"
+
+
+_Standing = tuple[str | None, int]  # owner and beat
+
+
+class SenderLease:
+    """The port `Lease` on SQLite. Made by `LedgerStore.lease`."""
+
+    def __init__(self, database: Database, connection: Connection, mailing: Mailing, slots: int) -> None:
+        self.mailing = mailing
+        self._database = database
+        self._connection = connection
+        with explained(database.path):
+            life = incarnation(connection)
+            connection.rollback()
+        path = recorder_path(database.path, mailing.id)
+        self._recorder = FlightRecorder(path, life, mailing.id, mailing.fence, slots)
+        self._version = -1
+        self._wave: Row[Any] | None = None
+        self._frozen = False
+        self._closed = False
+
+    def turn(self, results: Sequence[Result], limit: int, now: datetime) -> Turn:
+        """Keep results, and claim up to `limit` rows that are due. Durable when it returns. Raises Locked when another
+        sender has taken over."""
+        with self._transaction() as driver:
+            self._beat(driver)
+            if results:
+                hand_off.record(driver, results, self.mailing.fence, self.mailing.transport, now)
+            claims = self._claim(driver, limit, now)
+        self._recorder.land(result.row for result in results)
+        self._recorder.board(claim.row for claim in claims)
+        return Turn(claims, self._frozen)
+
+    def begin(self, row: RowId) -> None:
+        """The row's message may be on the wire from here on."""
+        self._recorder.mark(row, Mark.STARTED)
+
+    def answered(self, row: RowId, *, accepted: bool) -> None:
+        """The server has answered."""
+        self._recorder.mark(row, Mark.ACCEPTED if accepted else Mark.RETURNED)
+
+    def changed(self) -> bool:
+        """Whether somebody else has written to the database since the last time this was asked."""
+        driver = sqlite(self._connection)
+        (version,) = driver.execute("PRAGMA data_version").fetchone()
+        self._version, before = version, self._version
+        return bool(version != before)
+
+    def news(self, rows: Sequence[RowId]) -> News:
+        """What others have done to the mailing; `rows` are in hand, and of none has any content left."""
+        driver = sqlite(self._connection)
+        with explained(self._database.path):
+            status, fence = driver.execute(_STANDING, (self.mailing.id,)).fetchone()
+            dropped = hand_off.no_longer_claimed(driver, rows, self.mailing.fence)
+        return News(frozenset(dropped), Status(status), fence != self.mailing.fence)
+
+    def let_go(self, rows: Sequence[RowId]) -> None:
+        """These rows were dropped, and will have no result."""
+        self._recorder.land(rows)
+
+    def release(
+        self, status: Status, detail: str, unanswered: Sequence[RowId], results: Sequence[Result], now: datetime
+    ) -> None:
+        """End the work: keep the last results, name who was left without an answer, plan the others again, and say
+        where the mailing stands. Whoever has taken over meanwhile is left alone."""
+        marks = dict.fromkeys(unanswered, Mark.STARTED)
+        with self._transaction() as driver:
+            try:
+                self._beat(driver)
+            except Locked:
+                return
+            if results:
+                hand_off.record(driver, results, self.mailing.fence, self.mailing.transport, now)
+            hand_off.settle(driver, self.mailing.id, self.mailing.fence, marks, self.mailing.transport, now)
+            driver.execute(_RELEASE, (status, detail, self.mailing.id))
+
+    def close(self) -> None:
+        """Let go of everything; what was not released is for the next sender to settle."""
+        if not self._closed:
+            self._closed = True
+            self._recorder.close()
+            self._connection.close()
+
+    def _claim(self, driver: Driver, limit: int, now: datetime) -> Sequence[Claim]:
+        """Rows to send; an audience that is not yet written is, as far as needed and a little ahead."""
+        while True:
+            if not self._frozen:
+                self._extend(max(2 * limit, _PAGE))
+            claims = hand_off.claim(driver, self.mailing.id, self.mailing.fence, limit, now) if limit else ()
+            if claims or self._frozen or not limit:
+                return claims
+
+    def _extend(self, limit: int) -> None:
+        found = self._connection.execute(
+            select(wave).where(wave.c.mailing_id == self.mailing.id, ~wave.c.frozen)
+        ).first()
+        self._frozen = found is None or extend(self._connection, found, self.mailing.issue, limit)
+
+    def _beat(self, driver: Driver) -> None:
+        """Say that this sender lives. Raises Locked when another one does instead."""
+        if not driver.execute(_BEAT, (self.mailing.id, self.mailing.fence)).rowcount:
+            raise Locked("another process has taken over this mailing", _SEE)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Driver]:
+        with explained(self._database.path), self._connection.begin():
+            yield sqlite(self._connection)
+
+
+def take(
+    database: Database,
+    issue: IssueId,
+    transport: str,
+    owner: str,
+    runs: Callable[[str], bool | None],
+    slots: int,
+    now: datetime,
+) -> SenderLease:
+    """Become the sender; see `LedgerStore.lease`."""
+
+    def look() -> _Standing:
+        with database.read() as connection:
+            return _standing(connection, issue)
+
+    seen = wait_for_silence(look, runs, time.sleep)
+    connection = database.connect()
+    try:
+        with explained(database.path), connection.begin():
+            mailing = _take_over(connection, database.path, seen, issue, transport, owner, now)
+        return SenderLease(database, connection, mailing, slots)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def wait_for_silence(
+    look: Callable[[], _Standing], runs: Callable[[str], bool | None], rest: Callable[[float], None]
+) -> _Standing:
+    """Return when nobody sends the mailing, with the last that was seen. `look` answers its owner and beat; `runs`
+    whether an owner still does, None where that cannot be asked. Raises Locked when somebody does."""
+    until, seen = time.monotonic() + SILENCE, look()
+    while True:
+        now = look()
+        alive = runs(now[0]) if now[0] else False
+        if alive or now != seen:
+            raise Locked(_OTHER, _SEE)
+        if alive is False or time.monotonic() > until:
+            return now
+        rest(_LOOK)
+
+
+def find_mailing(connection: Connection, issue: IssueId) -> Mailing | None:
+    """The mailing of an issue."""
+    row = connection.execute(select(mailings).where(mailings.c.issue == issue)).first()
+    if not row:
+        return None
+    status, expires = Status(row.status), row.expires_at or row.started_at + _OLD_AGE
+    return Mailing(row.id, issue, status, row.started_at, row.transport, row.fence, expires, row.detail)
+
+
+def recorder_path(database: Path, mailing: int) -> Path:
+    """The flight recorder of a mailing, beside its database."""
+    return database.with_name(f"flight-{mailing}.rec")
+
+
+def _take_over(
+    connection: Connection, path: Path, seen: _Standing, issue: IssueId, transport: str, owner: str, now: datetime
+) -> Mailing:
+    """Raise the fence, after settling what the sender before left."""
+    if _standing(connection, issue) != seen:
+        raise Locked(_OTHER, _SEE)
+    before = find_mailing(connection, issue)
+    if not before:
+        raise KeyError(issue)
+    marks = read(recorder_path(path, before.id), incarnation(connection), before.id, before.fence)
+    hand_off.settle(sqlite(connection), before.id, before.fence, marks, before.transport, now)
+    values = {"fence": before.fence + 1, "beat": mailings.c.beat + 1, "lease_owner": owner}
+    values |= {"status": Status.SENDING, "detail": "", "transport": transport}
+    connection.execute(update(mailings).where(mailings.c.id == before.id).values(**values))
+    return replace(before, fence=before.fence + 1, status=Status.SENDING, detail="", transport=transport)
+
+
+def _standing(connection: Connection, issue: IssueId) -> _Standing:
+    found = select(mailings.c.lease_owner, mailings.c.beat).where(mailings.c.issue == issue)
+    row = connection.execute(found).first()
+    return (row.lease_owner, row.beat) if row else (None, 0)
+
+
+_OLD_AGE = timedelta(hours=48)  # of a mailing that was begun before its end was kept
+_BEAT = "UPDATE mailing SET beat = beat + 1 WHERE id = ? AND fence = ?"
+_STANDING = "SELECT status, fence FROM mailing WHERE id = ?"
+# Complete is who has nobody open, whatever the run ended in; and nobody else is.
+_RELEASE = f"""
+UPDATE mailing SET lease_owner = NULL, detail = ?2, status = CASE
+    WHEN status = 'closed' THEN status
+    WHEN NOT EXISTS (SELECT 1 FROM delivery WHERE mailing_id = ?3 AND {OPEN_ROWS})
+         AND NOT EXISTS (SELECT 1 FROM wave WHERE mailing_id = ?3 AND NOT frozen) THEN 'complete'
+    WHEN ?1 = 'complete' THEN 'sending'
+    ELSE ?1 END
+WHERE id = ?3
+"""  # noqa: S608 - no value of a user

@@ -1,0 +1,355 @@
+"""What lies between the ledger and a transport while an issue is sent: rows claimed, in hand, and answered.
+
+The desk is the `Work` of a transport. The transport takes messages from it and settles them without waiting; the
+desk meanwhile takes turns with the ledger on another thread, so that there is always something to take and results
+become durable in batches. It addresses a message only when the transport can work on it, and asks the retry policy
+what follows each answer. Every 20 milliseconds it looks whether others have moved rows: who has left is dropped
+before their message is begun. And nothing is begun on a lease that was not renewed for some seconds: a process that
+was asleep must first find out whether another one sends in its place.
+"""
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ParamSpec, TypeVar, assert_never
+
+from digest_mailer.core.delivery import (
+    Accepted,
+    Done,
+    GiveUp,
+    HandOff,
+    Hold,
+    Outcome,
+    PutBack,
+    Retry,
+    RetryPolicy,
+    Unknown,
+)
+from digest_mailer.core.edition import decode_edition
+from digest_mailer.core.health import Health
+from digest_mailer.core.identity import RowId
+from digest_mailer.core.mailing import Claim, Result, Status
+from digest_mailer.core.message import Keys, Message
+from digest_mailer.core.stencil import Stencil
+from digest_mailer.ports import Approvals, Clock, Lease, Signer, Transport
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+WINDOW = 1000  # rows that may be claimed and without a durable result: after a power loss, as many may be unknown
+_TICK = 0.02  # seconds between two looks at what others have done
+_AHEAD = 256  # messages signed before they are taken
+_BATCH = 8  # signed in one go
+_STALE = 10.0  # seconds after which a lease that was not renewed is not relied on; others take it after 15
+_BEAT = 5.0  # seconds between two signs of life while there is nothing else to write
+
+
+@dataclass(frozen=True, slots=True)
+class _InHand:
+    """A message that a transport has taken."""
+
+    claim: Claim
+    digest: bytes
+    started: datetime | None = None
+
+
+@dataclass
+class Desk:
+    """The work of one run. All methods but those of the ledger's thread are of the loop's."""
+
+    lease: Lease
+    approvals: Approvals
+    transport: Transport
+    keys: Keys
+    clock: Clock
+    policy: RetryPolicy
+    jitter: Callable[[], float]
+    on_progress: Callable[[HandOff], None]
+    store: ThreadPoolExecutor  # one thread
+    signer: Signer | None = None
+    window: int = WINDOW
+    monotonic: Callable[[], float] = time.monotonic
+    health: Health = field(default_factory=Health)
+
+    accepted: int = 0  # in this run
+    trouble: str = ""  # why no further message is begun for now, in the server's or the system's words
+    hopeless: bool = False  # waiting will not end the trouble
+    status: Status = Status.SENDING  # as others have set it
+
+    def __post_init__(self) -> None:
+        self._queue: deque[Claim] = deque()
+        self._finished: deque[tuple[Claim, Message]] = deque()  # signed ahead, because that takes long
+        self._signing = 0
+        self._press = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="sign") if self.signer else None
+        self._unbegun: set[RowId] = set()  # claimed, and nothing of the message has left
+        self._in_hand: dict[RowId, _InHand] = {}
+        self._results: list[Result] = []
+        self._dropped: set[RowId] = set()
+        self._gone: list[RowId] = []
+        self._slots = self.window
+        self._stencils: dict[str, Stencil] = {}
+        self._renewed = self.monotonic()
+        self._closed = False  # nothing further is given out in this round
+        self._ready = asyncio.Event()  # there may be something to take, or it has ended
+        self._wake = asyncio.Event()  # there is something to write
+        self._delivery: asyncio.Task[None] | None = None
+
+    # -- a round
+
+    async def round(self) -> bool:
+        """Hand over everybody who is due. Ends early on trouble, on `close`, and when cancelled by `drop`; whether
+        everybody who is due now was given out."""
+        self.trouble, self._closed = "", False
+        self._delivery = asyncio.create_task(self.transport.deliver(self))
+        self._delivery.add_done_callback(lambda _: self._wake.set())
+        exhausted = False
+        try:
+            while not self._delivery.done():
+                exhausted = await self._turn() or exhausted
+                await self._look()
+                await self._sleep()
+            with suppress(asyncio.CancelledError):  # by `drop`; whoever cancels this task is heard below
+                await self._delivery
+        finally:
+            await self._end_delivery()
+        await self._turn()
+        return exhausted
+
+    def close(self) -> None:
+        """Give out nothing further."""
+        self._closed = True
+        self._ready.set()
+
+    def drop(self) -> None:
+        """Let go of what is in flight; whoever has no answer is unknown."""
+        self.close()
+        if self._delivery:
+            self._delivery.cancel()
+
+    async def beat(self) -> None:
+        """While nothing is sent: show that this run lives, and notice what others do. Returns when they stop it."""
+        beaten = 0.0
+        while self.status is Status.SENDING:
+            await asyncio.sleep(min(_BEAT, 25 * _TICK))
+            beaten += min(_BEAT, 25 * _TICK)
+            await self._look()
+            if beaten >= _BEAT:
+                beaten = 0.0
+                asked = self.monotonic()
+                await self.do(self.lease.turn, (), 0, self.clock.now())
+                self._renewed = asked
+
+    async def release(self, status: Status, detail: str) -> None:
+        """End the work; who has no answer is unknown."""
+        unanswered = [row for row, one in self._in_hand.items() if one.started]
+        results, self._results = self._results, []
+        await self.do(self.lease.release, status, detail, unanswered, results, self.clock.now())
+
+    async def end(self) -> None:
+        """Let go of everything."""
+        if self._press:
+            self._press.shutdown(cancel_futures=True)
+        await self.do(self.lease.close)
+
+    # -- what the transport sees
+
+    def take(self) -> tuple[RowId, Message] | None:
+        """See `ports.Work`."""
+        while not self._closed and not self._is_stale and (taken := self._next()):
+            claim, message = taken
+            if claim.row in self._dropped:
+                self._let_go(claim.row)
+                continue
+            if len(self._queue) < self._low:
+                self._wake.set()
+            message = message or self._address(claim)
+            self._in_hand[claim.row] = _InHand(claim, message.digest)
+            return claim.row, message
+        return None
+
+    async def more(self) -> bool:
+        """See `ports.Work`."""
+        while not self._closed and (self._is_stale or not (self._finished if self.signer else self._queue)):
+            self._ready.clear()
+            self._wake.set()
+            await self._ready.wait()
+        return not self._closed
+
+    def begin(self, row: RowId, connection: str = "") -> bool:
+        """See `ports.Work`."""
+        del connection
+        found = self._in_hand[row]
+        if row in self._dropped:
+            del self._in_hand[row]
+            self._let_go(row)
+            return False
+        if self._is_stale:
+            del self._in_hand[row]
+            self._queue.appendleft(found.claim)
+            return False
+        self.lease.begin(row)
+        self._unbegun.discard(row)
+        self._in_hand[row] = _InHand(found.claim, found.digest, self.clock.now())
+        return True
+
+    def settle(self, row: RowId, outcome: Outcome, connection: str = "") -> None:
+        """See `ports.Work`."""
+        found = self._in_hand.pop(row)
+        self._unbegun.discard(row)
+        now = self.clock.now()
+        if found.started and not isinstance(outcome, Unknown):
+            self.lease.answered(row, accepted=isinstance(outcome, Accepted))
+        state, due = self._follow(found.claim, outcome, now)
+        self._results.append(Result(row, outcome, state, due, found.started, now, connection, found.digest))
+        if len(self._results) >= self._low:
+            self._wake.set()
+        self.on_progress(state)
+
+    # -- inside
+
+    @property
+    def _is_stale(self) -> bool:
+        """Whether another process may have taken over, for all this one knows."""
+        return self.monotonic() - self._renewed > _STALE
+
+    @property
+    def _low(self) -> int:
+        return self.window // 4
+
+    def _follow(self, claim: Claim, outcome: Outcome, now: datetime) -> tuple[HandOff, datetime | None]:
+        """Where a row goes after an answer, and whether the run may go on."""
+        if isinstance(outcome, Accepted):
+            self.accepted += 1
+            self.health.note(outcome)
+            return HandOff.ACCEPTED, None
+        if stop := self.health.note(outcome):
+            self._halt(stop, hopeless=True)
+        step = self.policy.next_step(outcome, claim.attempts + 1, self.lease.mailing.expires, now, self.jitter())
+        match step:
+            case Done():
+                return HandOff.ACCEPTED, None
+            case Retry(at):
+                return HandOff.DEFERRED, at
+            case GiveUp(final):
+                return final, None
+            case Hold():
+                return HandOff.UNKNOWN, None
+            case PutBack(hopeless):
+                self._halt(outcome.reply or "no answer", hopeless=hopeless)
+                return HandOff.PLANNED, now
+            case _:
+                assert_never(step)
+
+    def _halt(self, why: str, *, hopeless: bool) -> None:
+        self.trouble = self.trouble or why
+        self.hopeless = self.hopeless or hopeless
+        self.close()
+
+    def _next(self) -> tuple[Claim, Message | None] | None:
+        """The next claim; where messages are signed, with its message."""
+        if self.signer:
+            self._sign_ahead()
+            return self._finished.popleft() if self._finished else None
+        return (self._queue.popleft(), None) if self._queue else None
+
+    def _address(self, claim: Claim) -> Message:
+        return self._stencils[claim.artefact_hash].address(claim.recipient)
+
+    def _sign_ahead(self) -> None:
+        """Keep all processors signing, a little ahead of what is taken."""
+        if not self._press:
+            return
+        while self._queue and self._signing + len(self._finished) < _AHEAD:
+            batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
+            self._signing += len(batch)
+            loop = asyncio.get_running_loop()
+            done = loop.run_in_executor(self._press, self._sign, batch)
+            done.add_done_callback(self._signed)
+
+    def _sign(self, batch: Sequence[Claim]) -> list[tuple[Claim, Message]]:
+        signer, at = self.signer, self.lease.mailing.started
+        assert signer  # noqa: S101 - else there is no press
+        return [(claim, signer.sign(self._address(claim), at)) for claim in batch]
+
+    def _signed(self, done: "asyncio.Future[list[tuple[Claim, Message]]]") -> None:
+        if done.cancelled():
+            return
+        messages = done.result()
+        self._signing -= len(messages)
+        self._finished.extend(messages)
+        self._sign_ahead()
+        self._ready.set()
+
+    def _let_go(self, row: RowId) -> None:
+        self._unbegun.discard(row)
+        self._dropped.discard(row)
+        self._gone.append(row)
+
+    async def _turn(self) -> bool:
+        """One step with the ledger, if there is reason for one; whether it said that nobody is due any more."""
+        batch = self._low
+        limit = batch if len(self._queue) < batch and self._slots >= batch and not self._closed else 0
+        if self._gone:
+            gone, self._gone = self._gone, []
+            await self.do(self.lease.let_go, gone)
+            self._slots += len(gone)
+        if not limit and not self._results and not self._is_stale:
+            return False
+        results, self._results = self._results, []
+        asked = self.monotonic()
+        try:
+            turn = await self.do(self.lease.turn, results, limit, self.clock.now())
+        except BaseException:
+            self._results[:0] = results
+            raise
+        self._renewed = asked
+        self._slots += len(results) - len(turn.claims)
+        for digest in {claim.artefact_hash for claim in turn.claims} - self._stencils.keys():
+            self._stencils[digest] = await self.do(self._cut, digest)
+        self._queue.extend(turn.claims)
+        self._unbegun.update(claim.row for claim in turn.claims)
+        self._sign_ahead()
+        exhausted = bool(limit) and not turn.claims
+        if exhausted and not (self._queue or self._finished or self._signing):
+            self.close()
+        self._ready.set()
+        return exhausted
+
+    async def _look(self) -> None:
+        """Notice what others have done."""
+        if not await self.do(self.lease.changed):
+            return
+        news = await self.do(self.lease.news, list(self._unbegun))
+        self._dropped |= news.dropped & self._unbegun
+        self.status = news.status
+        if news.status is not Status.SENDING or news.overtaken:
+            self.close()
+
+    async def _sleep(self) -> None:
+        """Until there is something to write, but no longer than a tick."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TICK):
+                await self._wake.wait()
+        self._wake.clear()
+
+    async def _end_delivery(self) -> None:
+        """Nothing may still be on its way when rows are given back."""
+        delivery = self._delivery
+        if delivery and not delivery.done():
+            self.close()
+            delivery.cancel()
+            await asyncio.wait([delivery])
+
+    def _cut(self, digest: str) -> Stencil:
+        edition = decode_edition(self.approvals.artefact(digest))
+        return Stencil(edition, self.lease.mailing.started, self.keys)
+
+    async def do(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Call a port of the store on its one thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.store, lambda: call(*args, **kwargs))
