@@ -6,7 +6,7 @@ command does not need is not opened: the database, the keys and the transports c
 
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digest_mailer import config, resources
-from digest_mailer.adapters import archive_probe, captures, subscriber_csv
+from digest_mailer.adapters import archive_probe, captures, evidence, subscriber_csv
 from digest_mailer.adapters.browser import Browser
 from digest_mailer.adapters.departures import DepartureJournal
 from digest_mailer.adapters.issue_files import IssueFiles
@@ -24,19 +24,23 @@ from digest_mailer.adapters.project_files import make_project
 from digest_mailer.adapters.store.approvals import ApprovalStore
 from digest_mailer.adapters.store.database import Database
 from digest_mailer.adapters.store.ledger import LedgerStore
+from digest_mailer.adapters.store.oversight import OversightStore
 from digest_mailer.adapters.store.people import PeopleStore
 from digest_mailer.adapters.store.roster import RosterStore
 from digest_mailer.adapters.store.segments import SegmentStore
 from digest_mailer.adapters.system import SystemClock, new_subscriber_id, sending_lock, this_process
 from digest_mailer.adapters.transports.outbox import OutboxTransport
-from digest_mailer.adapters.transports.sandbox import SandboxServer, SandboxTransport
+from digest_mailer.adapters.transports.sandbox import Mischief, SandboxServer, SandboxTransport, parse_sandbox
 from digest_mailer.adapters.transports.smtp import SmtpTransport
 from digest_mailer.adapters.transports.smtp_settings import parse_smtp_url
 from digest_mailer.core.audience import EVERYBODY
 from digest_mailer.core.delivery import HandOff, RetryPolicy
 from digest_mailer.core.dkim import signing_domain
 from digest_mailer.core.errors import ConfigError
+from digest_mailer.core.feedback import FeedbackEvent
+from digest_mailer.core.identity import IssueId
 from digest_mailer.core.publication import Publication
+from digest_mailer.core.rehearsal import Faults
 from digest_mailer.ports import Clock, Signer, Transport
 from digest_mailer.services.approve import Approver
 from digest_mailer.services.compose import Composer
@@ -45,8 +49,10 @@ from digest_mailer.services.interlocks import Interlocks
 from digest_mailer.services.launch import Launcher
 from digest_mailer.services.library import Library
 from digest_mailer.services.linting import Linter
-from digest_mailer.services.send import Run
+from digest_mailer.services.oversight import Overseer
+from digest_mailer.services.send import Canary, Run
 from digest_mailer.services.subscriptions import Importer, Subscriptions
+from digest_mailer.services.why import Explainer
 
 if TYPE_CHECKING:  # what signs takes 50 ms to load, and most commands do not sign
     from digest_mailer.adapters.dkim_keys import DkimKeyFiles
@@ -119,6 +125,11 @@ class App:
     def ledger(self) -> LedgerStore:
         """Who gets what."""
         return LedgerStore(self.database)
+
+    @cached_property
+    def oversight(self) -> OversightStore:
+        """What an admin does to a mailing, and asks of it."""
+        return OversightStore(self.database)
 
     @cached_property
     def secrets(self) -> KeyFiles:
@@ -203,26 +214,52 @@ class App:
         max_age = self.settings.delivery.max_age
         return Launcher(library, self.people, self.ledger, locks, self.publication, self.clock, max_age)
 
-    def lock(self) -> AbstractContextManager[None]:
-        """The lock of sending, as a context."""
-        return sending_lock(self.state / "send.lock")
+    def overseer(self) -> Overseer:
+        """Stops mailings, and settles who is unknown."""
+        delivery = self.settings.delivery
+        again = delivery.unknown == "resend-once"
+        return Overseer(self.ledger, self.oversight, self.secrets.keys, self.clock, delivery.max_age, again)
+
+    def explainer(self) -> Explainer:
+        """Tells what somebody got, and why."""
+        catalogue = self.library.vocabulary.catalogue
+        keys, signer = self.secrets.keys, self.signer()
+        return Explainer(
+            self.people,
+            self.ledger,
+            self.oversight,
+            self.approvals,
+            keys,
+            signer,
+            self.clock,
+            catalogue,
+        )
+
+    def read_evidence(self, path: Path) -> Iterator[FeedbackEvent]:
+        """What files prove of messages that were taken."""
+        return evidence.read_evidence(path)
+
+    def lock(self, issue: IssueId) -> AbstractContextManager[None]:
+        """The lock of sending an issue, as a context."""
+        return sending_lock(self.state / f"send-{issue}.lock")
 
     @property
     def maildir(self) -> Path:
         """Where the sandbox keeps mail."""
         return self.state / "sandbox"
 
-    def sandbox_server(self, port: int) -> SandboxServer:
-        """A standing SMTP server on loopback that keeps what it gets."""
-        return SandboxServer(self.maildir, port=port)
+    def sandbox_server(self, port: int, faults: Faults | None = None) -> SandboxServer:
+        """A standing SMTP server on loopback that keeps what it gets, and for a rehearsal has faults."""
+        return SandboxServer(self.maildir, port=port, mischief=Mischief(faults or Faults()))
 
     def transport(self, url: str | None = None) -> Transport:
         """The way out: the named one, or the configured. Raises ConfigError for a URL that is none."""
         base = Path.cwd() if url else self.root  # a path counts from where it was written
         url = url or self.settings.delivery.transport
         scheme, colon, rest = url.partition(":")
-        if scheme == "sandbox" and not rest:
-            return SandboxTransport(self.maildir, self.settings.delivery.connections)
+        if scheme == "sandbox" and (not rest or rest.startswith("?")):
+            faults = parse_sandbox(rest, new_seed())
+            return SandboxTransport(self.maildir, self.settings.delivery.connections, faults)
         if scheme == "outbox" and rest:
             return OutboxTransport((base / rest).resolve())
         if scheme == "smtp":
@@ -230,11 +267,13 @@ class App:
         named = f"{scheme}:…" if colon and scheme.isalnum() else "the transport"  # a password may stand in the rest
         raise ConfigError(f"{named} is no way out", "use sandbox:, outbox:DIR or smtp://user@host:port")
 
-    def run(self, transport: Transport, on_progress: Callable[[HandOff], None]) -> Run:
-        """A run of a mailing."""
+    def run(self, transport: Transport, on_progress: Callable[[HandOff], None], canaries: int = 0) -> Run:
+        """A run of a mailing, first to so many canaries."""
         jitter, keys = random.Random().random, self.secrets.keys  # noqa: S311 - no secret
         run = Run(self.ledger, self.approvals, transport, keys, self.clock, RetryPolicy(), jitter, on_progress)
         run.owner, run.window, run.signer = this_process(), self.settings.delivery.window, self.signer()
+        run.pacer = config.pacer(self.settings)
+        run.canary = Canary(canaries, self.settings.delivery.canary_wait) if canaries else None
         return run
 
     def _smtp(self, url: str) -> Transport:
@@ -252,6 +291,11 @@ class App:
                 )
             settings = replace(settings, password=password)
         return SmtpTransport(settings)
+
+
+def new_seed() -> int:
+    """For a rehearsal that names none."""
+    return random.randrange(1_000_000)  # noqa: S311 - no secret
 
 
 def new_publication(directory: Path, base_url: str = "") -> list[str]:

@@ -13,7 +13,7 @@ from dataclasses import fields
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,7 @@ from pydantic_settings import (
 from digest_mailer.core.address import EmailAddress, parse_address
 from digest_mailer.core.errors import ConfigError, ContentError, did_you_mean
 from digest_mailer.core.identity import Language, is_control
+from digest_mailer.core.pacing import FAMILIES, Limit, Pacer
 from digest_mailer.core.publication import HTML_BUDGET, NoMatch, Publication, Sender, Words
 from digest_mailer.core.theme import Theme, ThemeError
 
@@ -153,6 +154,14 @@ class SenderSettings(_Table):
     unsubscribe_mailbox: Address | None = None
 
 
+class FamilySettings(_Table):
+    """[delivery.families.NAME]: limits for domains that one provider answers for."""
+
+    domains: tuple[Line, ...] = ()  # besides those that are known of this family
+    per_minute: float = Field(default=0, ge=0)
+    in_flight: int = Field(default=0, ge=0, le=100)
+
+
 class DeliverySettings(_Table):
     """[delivery]: the way out. `transport` is a URL; see docs/reference/configuration.md."""
 
@@ -161,8 +170,17 @@ class DeliverySettings(_Table):
     password: SecretStr | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
+    canary_minutes: int = Field(default=10, ge=0, le=24 * 60)  # to wait for what comes back of the first few
+    per_second: float = Field(default=0, ge=0)  # messages, to everybody together; 0 is no limit
+    families: dict[str, FamilySettings] = {}
+    unknown: Literal["hold", "resend-once"] = "hold"  # what becomes of people whose answer was lost
     window: int = Field(default=1000, ge=8, le=100_000)  # rows in hand: the bound of unknowns after a power loss
     max_age_hours: int = Field(default=48, ge=1, le=24 * 14)
+
+    @property
+    def canary_wait(self) -> timedelta:
+        """How long to wait for what comes back of the first few."""
+        return timedelta(minutes=self.canary_minutes)
 
     @property
     def max_age(self) -> timedelta:
@@ -329,6 +347,14 @@ def _theme(values: BaseModel) -> Theme:
     except ThemeError as problem:
         hint = "correct [theme] in digest.toml; docs/how-to/look.md lists colours and sizes"
         raise ContentError(str(problem), hint) from problem
+
+
+def pacer(settings: Settings) -> Pacer:
+    """The limits of how fast mail goes out."""
+    delivery = settings.delivery
+    own = {name: (*FAMILIES.get(name, ()), *family.domains) for name, family in delivery.families.items()}
+    limits = {name: Limit(one.per_minute, one.in_flight) for name, one in delivery.families.items()}
+    return Pacer(delivery.per_second, limits, {**FAMILIES, **own})
 
 
 def find_password(settings: Settings, environment: Mapping[str, str], root: Path, user: str, host: str) -> str:

@@ -11,13 +11,24 @@ from typing import Protocol
 
 from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.audience import AudienceGroup, Candidate, ImportResult, Segment, State, Subscriber
-from digest_mailer.core.delivery import HandOff, Outcome
+from digest_mailer.core.delivery import Fate, HandOff, Outcome
 from digest_mailer.core.edition import EditionKey
 from digest_mailer.core.finding import Finding
 from digest_mailer.core.identity import IssueId, Language, RowId, SubscriberId
 from digest_mailer.core.issue_file import Vocabulary
 from digest_mailer.core.link_answer import LinkAnswer
-from digest_mailer.core.mailing import Approval, Mailing, News, Progress, Result, Status, Turn, WaveRequest
+from digest_mailer.core.mailing import (
+    Approval,
+    Attempt,
+    Delivery,
+    Mailing,
+    News,
+    Progress,
+    Result,
+    Status,
+    Turn,
+    WaveRequest,
+)
 from digest_mailer.core.message import Message
 from digest_mailer.core.topic import TopicWords
 
@@ -104,6 +115,9 @@ class Subscribers(Protocol):
     def leave(self, subscriber_id: SubscriberId, reason: str, now: datetime, issue: IssueId | None) -> bool:
         """Unsubscribe the person and drop what is still to be sent to them; False when they had left."""
 
+    def suppression(self, subscriber_id: SubscriberId) -> tuple[str, datetime] | None:
+        """Why and since when the person's address is on the suppression list; None when it is not."""
+
     def history(self, subscriber_id: SubscriberId) -> Sequence[tuple[datetime, str, str, str]]:
         """The person's states: when, from, to, why."""
 
@@ -178,11 +192,48 @@ class Ledger(Protocol):
     def progress(self, issue: IssueId) -> Progress:
         """People by hand-off."""
 
+    def fates(self, issue: IssueId) -> Mapping[Fate, int]:
+        """People by what became of their message."""
+
     def next_due(self, issue: IssueId) -> datetime | None:
         """When the next deferred row is due."""
 
     def named(self, issue: IssueId, state: HandOff) -> Sequence[tuple[str, str]]:
         """Addresses of the people in a state, with the reason or reply."""
+
+
+class Oversight(Protocol):
+    """What an admin does to a mailing and asks of it, while it is sent or not."""
+
+    def pause(self, issue: IssueId, why: str) -> bool:
+        """Have it stop; False when there is nothing left to stop. Whoever sends it notices at once."""
+
+    def cancel(self, issue: IssueId, why: str, now: datetime) -> int:
+        """End it: nobody else is served. Answers how many that are. What is on the wire is told of truly."""
+
+    def retry(self, issue: IssueId, states: Sequence[HandOff], now: datetime, expires: datetime) -> int:
+        """Have people in these states (deferred, refused, expired) tried again at once. Answers how many."""
+
+    def settle(self, issue: IssueId, rows: Mapping[RowId, HandOff], why: str, now: datetime) -> int:
+        """Settle unknown rows as accepted, refused, or planned, which is to send them again. Answers how many."""
+
+    def resend_once(self, issue: IssueId, now: datetime) -> int:
+        """Plan everybody again who is unknown for the first time. Answers how many."""
+
+    def note_fates(self, rows: Mapping[RowId, Fate], now: datetime) -> int:
+        """Keep what became of messages after the hand-off. Answers how many rows that changed."""
+
+    def deliveries(
+        self,
+        issue: IssueId | None,
+        states: Sequence[HandOff] = (),
+        domain: str = "",
+        person: SubscriberId | None = None,
+    ) -> Iterator[Delivery]:
+        """Rows of an issue or of all, newest issue first, by address: in these states, at this domain, of a person."""
+
+    def attempts(self, row: RowId) -> Sequence[Attempt]:
+        """Every attempt of a row, oldest first."""
 
 
 class Lease(Protocol):

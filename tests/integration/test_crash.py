@@ -123,7 +123,7 @@ async def start(app: App, sink: Sink) -> Process:
 async def go_on(app: App, sink: Sink) -> Ended:
     """`send` again, here."""
     transport = app.transport(f"smtp://127.0.0.1:{sink.port}")
-    with app.lock():
+    with app.lock(JULY):
         launcher = app.launcher(app.library)
         launcher.start(launcher.prepare(JULY, EVERYBODY, transport), transport, None)
         return await app.run(transport, lambda _state: None).send(JULY, timedelta(0))

@@ -20,9 +20,10 @@ from digest_mailer.adapters.store.lease import SenderLease, recorder_path
 from digest_mailer.core.delivery import Accepted, Deferred, HandOff, Outcome, Scope, Unknown
 from digest_mailer.core.errors import Locked, TemporaryProblem
 from digest_mailer.core.mailing import Status, Turn
+from digest_mailer.core.pacing import Limit, Pacer
 from digest_mailer.core.stencil import Stencil
 from digest_mailer.services import send
-from digest_mailer.services.send import Ended, Ending
+from digest_mailer.services.send import Canary, Ended, Ending
 from message_support import run
 from send_support import BUSY, CLOSED, DOWN, KEYS, NOBODY, SILENCE, TAKEN, Dropped, Sending, Way
 from store_support import NOW, Store, candidate, make_store
@@ -542,6 +543,105 @@ def test_of_thousands_everybody_gets_it_once(store: Store) -> None:
     assert asyncio.run(sending.send()).ending is Ending.COMPLETE
     assert sending.way.taken == Counter(addresses)
     assert store.sql("SELECT count(*), count(DISTINCT delivery_id) FROM attempt") == [(MANY, MANY)]
+
+
+# -- how fast, and until when
+
+
+def test_a_mailing_that_rested_too_long_is_not_sent_any_more(store: Store) -> None:
+    """Whoever was never tried included: a digest is stale after two days."""
+    fill(store, 1200)
+    first = Sending(store, Way(in_order(BUSY, TAKEN, *[DOWN] * 10)))
+    assert run(first.send(timedelta(0))).ending is Ending.TROUBLE
+    later = Sending(store, Way(), first.clock)
+    later.clock.advance(timedelta(hours=49))
+    ended = run(later.send())
+    assert (ended.ending, ended.accepted) == (Ending.COMPLETE, 0)
+    assert not later.way.tries
+    assert Counter(store.states().values()) == {"accepted": 1, "expired": 1199}
+    assert status(store) is Status.COMPLETE
+
+
+def test_no_more_are_in_flight_to_a_provider_than_was_asked_for(store: Store) -> None:
+    store.load(*(candidate(f"reader{n}@{'outlook.com' if n % 2 else 'hotmail.fr'}") for n in range(20)))
+    store.load(*(candidate(f"reader{n}@clinic.ca") for n in range(20)))
+    store.freeze()
+    flying: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+
+    async def before(address: str) -> None:
+        family = "clinic" if address.endswith("clinic.ca") else "microsoft"
+        flying[family] += 1
+        most[family] = max(most[family], flying[family])
+        await asyncio.sleep(0.001)
+
+    async def after(address: str) -> None:
+        flying["clinic" if address.endswith("clinic.ca") else "microsoft"] -= 1
+
+    sending = Sending(store, Way(connections=8, before=before, after=after))
+    sending.run.pacer = Pacer(limits={"microsoft": Limit(in_flight=2)})
+    assert run(sending.send()).ending is Ending.COMPLETE
+    assert most["microsoft"] == 2
+    assert most["clinic"] > 2
+    assert sum(sending.way.taken.values()) == 40
+
+
+def test_a_rate_holds_mail_back_and_nobody_is_forgotten(store: Store) -> None:
+    addresses = fill(store, 30)
+    sending = Sending(store, Way(connections=4))
+    sending.run.pacer = Pacer(per_second=200)
+    assert run(sending.send()).ending is Ending.COMPLETE
+    assert sending.way.taken == Counter(addresses)
+
+
+# -- canaries
+
+
+def canaries(store: Store, way: Way, **changes: Any) -> Sending:
+    sending = Sending(store, way)
+    sending.run.canary = Canary(**{"people": 5, "wait": timedelta(minutes=10)} | changes)
+    return sending
+
+
+def test_canaries_that_do_well_let_the_others_go(store: Store) -> None:
+    addresses = fill(store, 30)
+    sending = canaries(store, Way())
+    assert run(sending.send()).ending is Ending.COMPLETE
+    assert sending.rests == [600]
+    assert sending.way.taken == Counter(addresses)
+
+
+def test_canaries_without_time_to_wait_hold_the_others_until_a_resume(store: Store) -> None:
+    addresses = fill(store, 30)
+    sending = canaries(store, Way())
+    ended = run(sending.send(timedelta(0)))
+    assert (ended.ending, ended.accepted, ended.progress[HandOff.PLANNED]) == (Ending.HELD, 5, 25)
+    assert status(store) is Status.HELD
+    rest = Sending(store, Way())
+    assert run(rest.send()).ending is Ending.COMPLETE
+    assert sending.way.taken + rest.way.taken == Counter(addresses)
+
+
+@pytest.mark.parametrize("what", ["refused", "bounced", "complained"])
+def test_canaries_that_do_badly_hold_the_others(store: Store, what: str) -> None:
+    fill(store, 30)
+    way = Way(in_order(NOBODY) if what == "refused" else lambda _address, _number: TAKEN)
+    sending = canaries(store, way)
+
+    async def rest(_stopping: asyncio.Event, _seconds: float) -> None:
+        if what != "refused":
+            store.sql("UPDATE delivery SET fate = ? WHERE id = (SELECT min(id) FROM delivery)", what)
+
+    sending.run.rest = rest
+    ended = run(sending.send())
+    assert ended.ending is Ending.HELD
+    assert "of the first 5, 1 were refused" in ended.trouble
+    assert sum(way.tries.values()) == 5
+
+
+def test_more_canaries_than_people_are_everybody(store: Store) -> None:
+    fill(store, 3)
+    assert run(canaries(store, Way()).send()).ending is Ending.COMPLETE
 
 
 # -- whatever the server says: nobody twice, nobody forgotten

@@ -80,7 +80,7 @@ def _tell(session: Session, app: "App", folder: Path) -> _Told:
     issue = library.load(newest)
     approval = app.approver(library).approve(newest, "demo", "approved by the demo")
     transport = app.transport()
-    with app.lock():
+    with app.lock(newest):
         launch = app.launcher(library).prepare(newest, EVERYBODY, transport)
         if launch.plan and not session.json:
             show_plan(session.console(), launch.plan, transport)

@@ -30,6 +30,13 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "plan": ("sending", "Show who would get an issue, who would not, and why."),
         "send": ("sending", "Send an approved issue, or go on sending it."),
         "status": ("sending", "Show how far a mailing has come."),
+        "pause": ("oversight", "Stop a mailing for a while."),
+        "resume": ("oversight", "Go on with a mailing that was stopped."),
+        "cancel": ("oversight", "End a mailing for good."),
+        "retry": ("oversight", "Have people tried again."),
+        "unknown": ("oversight", "Show and settle who may or may not have got an issue."),
+        "deliveries": ("oversight", "List everybody of a mailing, and what was answered."),
+        "why": ("oversight", "Tell what somebody got, what not, and why."),
     },
     "People": {
         "subscribers": ("people", "Import, list, show and unsubscribe people."),

@@ -1,8 +1,10 @@
 """For authors: plan, send, status."""
 
 import asyncio
+import json
 import re
 import signal
+import time
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,19 +14,23 @@ import click
 from digest_mailer.cli.session import Command, Session, table
 from digest_mailer.core.delivery import HandOff
 from digest_mailer.core.errors import ExitCode, InterlockError, NothingMatched
-from digest_mailer.core.mailing import Progress
+from digest_mailer.core.mailing import Progress, Status
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from rich.console import Console
+    from rich.table import Table
 
     from digest_mailer.bootstrap import App
+    from digest_mailer.core.identity import IssueId
     from digest_mailer.ports import Transport
     from digest_mailer.services.launch import Launch
     from digest_mailer.services.planning import SendPlan
+    from digest_mailer.services.report import MailingState
     from digest_mailer.services.send import Ended, Run
 
+_WATCH = 1.0  # seconds between two looks
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -72,6 +78,8 @@ def plan_command(session: Session, issue: str, segment: str | None, url: str | N
 @click.argument("issue")
 @click.option("--segment", metavar="S", help="Only people of this segment.")
 @click.option("--confirm", type=click.IntRange(0), metavar="N", help="The number of people, instead of typing it.")
+@click.option("--canary", type=click.IntRange(1), metavar="N",
+              help="Send to N people first, and to the others when nothing bad comes back of that.")  # fmt: skip
 @click.option("--wait", type=Duration(), default="15m", show_default=True, metavar="TIME",
               help="How long to stay for people who are due again.")  # fmt: skip
 @click.option("--transport", "url", metavar="URL", help="Another way out than the configured one.")
@@ -82,6 +90,7 @@ def send_command(
     issue: str,
     segment: str | None,
     confirm: int | None,
+    canary: int | None,
     wait: timedelta,
     url: str | None,
     dry_run: bool,
@@ -92,7 +101,7 @@ def send_command(
     app = session.app()
     library = app.library
     named, transport = library.named(issue), app.transport(url)
-    with app.lock():
+    with app.lock(named):
         launcher = app.launcher(library)
         launch = launcher.prepare(named, find_segment(app.segments, segment), transport)
         if launch.plan:
@@ -103,52 +112,89 @@ def send_command(
             session.finish("send", _launch_data(launch, transport), lambda c: c.print("Nothing was sent: a dry run."))
         confirmed = _confirm(session, launch, transport, confirm)
         launcher.start(launch, transport, confirmed)
-        ended = deliver(session, app, named, transport, wait)
+        ended = deliver(session, app, named, transport, wait, canary or 0)
     session.finish("send", ended_data(ended), lambda console: show_ended(console, issue, ended), exit_code(ended))
 
 
 @click.command("status", cls=Command)
 @click.argument("issue", required=False)
+@click.option("--watch", is_flag=True, help="Show it again every second until it stops; with --json a line each time.")
 @click.pass_obj
-def status_command(session: Session, issue: str | None) -> None:
+def status_command(session: Session, issue: str | None, watch: bool) -> None:
     """Show how far a mailing has come, and who needs a look; the newest issue's when none is named."""
-    from digest_mailer.services.report import mailing_state
-
     app = session.app()
     library = app.library
     named = library.named(issue) if issue else library.newest()
+    if watch:
+        _watch(session, app, named)
+    found = _state(app, named)
+    session.finish("status", status_data(found), lambda console: show_status(console, found))
+
+
+def _state(app: "App", named: "IssueId") -> "MailingState":
+    from digest_mailer.services.report import mailing_state
+
     found = mailing_state(app.ledger, named)
     if not found:
         raise NothingMatched(f"{named} was never sent", f"see: digest-mailer plan {named}")
-    data = {
-        "issue": named,
+    return found
+
+
+def _watch(session: Session, app: "App", named: "IssueId") -> None:
+    """Until nobody is sending any more; the last state is the command's result."""
+    from rich.live import Live
+
+    console = session.console()
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while (found := _state(app, named)).mailing.status is Status.SENDING:
+            if session.json:
+                line = {"schema": "digest-mailer/status-event/1", **status_data(found)}
+                click.echo(json.dumps(line, ensure_ascii=False, default=str))
+            elif console.is_terminal:
+                live.update(_progress_table(found.progress, f"{named}: {found.mailing.status}"), refresh=True)
+            time.sleep(_WATCH)
+
+
+def status_data(found: "MailingState") -> dict[str, Any]:
+    """Where a mailing stands, as data."""
+    return {
+        "issue": found.mailing.issue,
         "status": found.mailing.status,
+        "detail": found.mailing.detail,
         "started": found.mailing.started.isoformat(),
+        "expires": found.mailing.expires.isoformat(),
         "transport": found.mailing.transport,
         **progress_data(found.progress),
         "unknown_people": [{"address": a, "detail": d} for a, d in found.unknown],
         "refused_people": [{"address": a, "detail": d} for a, d in found.refused],
     }
 
-    def show(console: "Console") -> None:
-        started = f"{found.mailing.started:%Y-%m-%d %H:%M} UTC"
-        console.print(f"{named}: {found.mailing.status}, started {started}, via {found.mailing.transport}")
-        show_progress(console, found.progress)
-        for title, people in (("Unknown, held", found.unknown), ("Refused", found.refused)):
-            for address, detail in people:
-                console.print(f"{title}: {address}  {detail}", markup=False, soft_wrap=True)
 
-    session.finish("status", data, show)
+def show_status(console: "Console", found: "MailingState") -> None:
+    """Where a mailing stands, for a person."""
+    mailing = found.mailing
+    started = f"{mailing.started:%Y-%m-%d %H:%M} UTC"
+    console.print(f"{mailing.issue}: {mailing.status}, started {started}, via {mailing.transport}", markup=False)
+    if mailing.detail:
+        console.print(f"because: {mailing.detail}", markup=False, soft_wrap=True)
+    show_progress(console, found.progress)
+    for title, people in (("Unknown, held", found.unknown), ("Refused", found.refused)):
+        for address, detail in people:
+            console.print(f"{title}: {address}  {detail}", markup=False, soft_wrap=True)
 
 
 # -- shared with the demo
 
 
-def deliver(session: Session, app: "App", issue: Any, transport: "Transport", wait: timedelta) -> "Ended":
+def deliver(
+    session: Session, app: "App", issue: Any, transport: "Transport", wait: timedelta, canaries: int = 0
+) -> "Ended":
     """Run a mailing with progress on standard error; Ctrl-C stops it, a second one drops what is in flight."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
+    if again := app.overseer().follow_policy(issue):
+        session.say(f"{again} people who were unknown get it once more, as [delivery] unknown says")
     console = session.console(stderr=True)
     bar = Bar(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
@@ -163,7 +209,7 @@ def deliver(session: Session, app: "App", issue: Any, transport: "Transport", wa
             if session.verbose:
                 session.say(f"one more is {state}")
 
-        run = app.run(transport, settled)
+        run = app.run(transport, settled, canaries)
         return _loop(_until_done(session, run, issue, wait))
 
 
@@ -271,11 +317,15 @@ def progress_data(progress: Progress) -> dict[str, Any]:
 
 def show_progress(console: "Console", progress: Progress) -> None:
     """Progress as a table; states without people are left out."""
-    listing = table("hand-off", "#people")
+    console.print(_progress_table(progress))
+
+
+def _progress_table(progress: Progress, title: str = "") -> "Table":
+    listing: Table = table("hand-off", "#people", title=title)
     for state in HandOff:
         if progress[state]:
             listing.add_row(str(state), str(progress[state]))
-    console.print(listing)
+    return listing
 
 
 def _launch_data(launch: "Launch", transport: "Transport") -> dict[str, Any]:
@@ -308,6 +358,11 @@ def show_ended(console: "Console", issue: str, ended: "Ended") -> None:
             console.print(f"When that is mended, go on with: {again}")
         case Ending.STOPPED:
             console.print(f"Stopped; everything is saved. Go on with: {again}")
+        case Ending.PAUSED:
+            console.print(f"Somebody paused or cancelled it. See: digest-mailer status {issue}")
+        case Ending.HELD:
+            console.print(f"Held: {ended.trouble}", markup=False)
+            console.print(f"Go on with everybody else: digest-mailer resume {issue}")
         case Ending.WAITING:
             console.print(f"The next try is due at {ended.due:%Y-%m-%d %H:%M} UTC: {again}")
         case Ending.COMPLETE:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from digest_mailer.cli.session import Command, Session
-from digest_mailer.core.errors import ExitCode, UsageError
+from digest_mailer.core.errors import ConfigError, ExitCode, UsageError
+from digest_mailer.core.rehearsal import Fault, Faults, parse_faults
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -34,16 +35,32 @@ def serve_command(session: Session, host: str, port: int) -> None:
 @click.command("inbox", cls=Command)
 @click.option("--port", type=click.IntRange(1, 65535), default=8400, show_default=True, help="Of the page.")
 @click.option("--smtp-port", type=click.IntRange(1, 65535), default=1025, show_default=True)
+@click.option("--fail", "fail", metavar="FAULTS", help="Misbehave, for a rehearsal: 4xx=5%,5xx=1%,drop=0.1%.")
 @click.pass_obj
-def inbox_command(session: Session, port: int, smtp_port: int) -> None:
+def inbox_command(session: Session, port: int, smtp_port: int, fail: str | None) -> None:
     """Receive mail over SMTP on this machine, keep it, and show it. Nothing is passed on."""
     app = session.app()
+    faults = None if fail is None else _faults(session, fail)
     session.say(f"mail to smtp://127.0.0.1:{smtp_port} is shown on http://127.0.0.1:{port}/inbox/ (Ctrl-C ends it)")
-    run_site(app, "127.0.0.1", port, smtp_port=smtp_port)
+    run_site(app, "127.0.0.1", port, smtp_port, faults)
     raise click.exceptions.Exit(int(ExitCode.DONE))
 
 
-def run_site(app: "App", host: str, port: int, smtp_port: int | None = None) -> None:
+def _faults(session: Session, text: str) -> Faults:
+    """Read them, and say what is rehearsed. Raises UsageError."""
+    from digest_mailer.bootstrap import new_seed
+
+    try:
+        faults = parse_faults(text, new_seed())
+    except ConfigError as problem:
+        raise UsageError(problem.what, problem.hint) from problem
+    session.say(f"a rehearsal, not a server as it should be: --fail {faults}")
+    if faults.rate(Fault.TLS):
+        session.say("tls: only who asks for STARTTLS meets this fault, with tls=starttls in the transport URL")
+    return faults
+
+
+def run_site(app: "App", host: str, port: int, smtp_port: int | None = None, faults: Faults | None = None) -> None:
     """Serve until Ctrl-C, with a standing SMTP server when it has a port. Raises UsageError for a port in use."""
     import uvicorn
 
@@ -53,15 +70,15 @@ def run_site(app: "App", host: str, port: int, smtp_port: int | None = None) -> 
     # no access log: it would hold the tokens of readers
     settings = uvicorn.Config(site, host=host, port=port, access_log=False, log_level="warning")
     with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
-        asyncio.run(_serve(uvicorn.Server(settings), app, smtp_port))
+        asyncio.run(_serve(uvicorn.Server(settings), app, smtp_port, faults))
 
 
-async def _serve(server: "Server", app: "App", smtp_port: int | None) -> None:
+async def _serve(server: "Server", app: "App", smtp_port: int | None, faults: Faults | None) -> None:
     try:
         if smtp_port is None:
             await server.serve()
             return
-        async with app.sandbox_server(smtp_port):
+        async with app.sandbox_server(smtp_port, faults):
             await server.serve()
     except OSError as problem:
         raise UsageError(f"cannot listen: {problem.strerror}", "choose another port") from problem

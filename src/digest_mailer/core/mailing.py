@@ -6,9 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from digest_mailer.core.audience import Segment
-from digest_mailer.core.delivery import OPEN, HandOff, Outcome
+from digest_mailer.core.delivery import OPEN, Fate, HandOff, Outcome
 from digest_mailer.core.edition import Assignment, EditionKey
-from digest_mailer.core.identity import IssueId, RowId
+from digest_mailer.core.identity import IssueId, RowId, SubscriberId
 from digest_mailer.core.message import Recipient
 
 
@@ -93,6 +93,40 @@ class Turn:
 
     claims: Sequence[Claim]
     frozen: bool  # the audience is written: no row will be added
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to hand a message over, as it was kept."""
+
+    number: int
+    started: datetime | None  # None when no content left
+    ended: datetime
+    transport: str
+    connection: str
+    outcome: str
+    code: int | None
+    enhanced: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A row of the ledger, as people ask for it."""
+
+    row: RowId
+    issue: IssueId
+    subscriber: SubscriberId
+    address: str  # the present one; empty when the person was erased
+    state: HandOff
+    fate: Fate
+    attempts: int
+    due: datetime | None
+    changed: datetime
+    detail: str
+    artefact_hash: str
+    recipient: Recipient | None  # with the values of the last attempt; None when they were erased
+    digest: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ was asleep must first find out whether another one sends in its place.
 """
 
 import asyncio
+import math
 import os
 import time
 from collections import deque
@@ -17,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ParamSpec, TypeVar, assert_never
+from typing import Any, ParamSpec, TypeVar, assert_never
 
 from digest_mailer.core.delivery import (
     Accepted,
@@ -36,6 +37,7 @@ from digest_mailer.core.health import Health
 from digest_mailer.core.identity import RowId
 from digest_mailer.core.mailing import Claim, Result, Status
 from digest_mailer.core.message import Keys, Message
+from digest_mailer.core.pacing import Pacer
 from digest_mailer.core.stencil import Stencil
 from digest_mailer.ports import Approvals, Clock, Lease, Signer, Transport
 
@@ -76,7 +78,9 @@ class Desk:
     window: int = WINDOW
     monotonic: Callable[[], float] = time.monotonic
     health: Health = field(default_factory=Health)
+    pacer: Pacer = field(default_factory=Pacer)
 
+    ration: int | None = None  # how many more may be claimed; None for everybody
     accepted: int = 0  # in this run
     trouble: str = ""  # why no further message is begun for now, in the server's or the system's words
     hopeless: bool = False  # waiting will not end the trouble
@@ -86,6 +90,7 @@ class Desk:
         self._queue: deque[Claim] = deque()
         self._finished: deque[tuple[Claim, Message]] = deque()  # signed ahead, because that takes long
         self._signing = 0
+        self._paced = False  # what is there may not go yet
         self._press = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="sign") if self.signer else None
         self._unbegun: set[RowId] = set()  # claimed, and nothing of the message has left
         self._in_hand: dict[RowId, _InHand] = {}
@@ -169,13 +174,14 @@ class Desk:
             if len(self._queue) < self._low:
                 self._wake.set()
             message = message or self._address(claim)
+            self.pacer.begin(claim.recipient.address.domain)
             self._in_hand[claim.row] = _InHand(claim, message.digest)
             return claim.row, message
         return None
 
     async def more(self) -> bool:
         """See `ports.Work`."""
-        while not self._closed and (self._is_stale or not (self._finished if self.signer else self._queue)):
+        while not self._closed and (self._is_stale or self._paced or not self._supply):
             self._ready.clear()
             self._wake.set()
             await self._ready.wait()
@@ -185,13 +191,13 @@ class Desk:
         """See `ports.Work`."""
         del connection
         found = self._in_hand[row]
-        if row in self._dropped:
+        if row in self._dropped or self._is_stale:
             del self._in_hand[row]
-            self._let_go(row)
-            return False
-        if self._is_stale:
-            del self._in_hand[row]
-            self._queue.appendleft(found.claim)
+            self.pacer.end(found.claim.recipient.address.domain, None)
+            if row in self._dropped:
+                self._let_go(row)
+            else:
+                self._queue.appendleft(found.claim)
             return False
         self.lease.begin(row)
         self._unbegun.discard(row)
@@ -202,6 +208,9 @@ class Desk:
         """See `ports.Work`."""
         found = self._in_hand.pop(row)
         self._unbegun.discard(row)
+        self.pacer.end(found.claim.recipient.address.domain, outcome)
+        if self._paced:
+            self._go_on()
         now = self.clock.now()
         if found.started and not isinstance(outcome, Unknown):
             self.lease.answered(row, accepted=isinstance(outcome, Accepted))
@@ -255,8 +264,43 @@ class Desk:
         """The next claim; where messages are signed, with its message."""
         if self.signer:
             self._sign_ahead()
-            return self._finished.popleft() if self._finished else None
-        return (self._queue.popleft(), None) if self._queue else None
+        place = self._first_that_may_go() if self.pacer.busy else 0
+        if place is None or not self._supply:
+            return None
+        if self.signer:
+            found = self._finished[place]
+            del self._finished[place]
+            return found
+        if not place:
+            return self._queue.popleft(), None
+        claim = self._queue[place]
+        del self._queue[place]
+        return claim, None
+
+    @property
+    def _supply(self) -> Sequence[Any]:
+        """What can be taken from."""
+        return self._finished if self.signer else self._queue
+
+    def _first_that_may_go(self) -> int | None:
+        """The place of the first that no limit holds back; None when all are, and then the time is watched."""
+        now, waits = self.monotonic(), []
+        claims = (claim for claim, _ in self._finished) if self.signer else iter(self._queue)
+        for place, claim in enumerate(claims):
+            wait = self.pacer.delay(claim.recipient.address.domain, now)
+            if not wait:
+                return place
+            waits.append(wait)
+        if waits:
+            self._paced = True
+            if (soonest := min(waits)) != math.inf:
+                asyncio.get_running_loop().call_later(soonest, self._go_on)
+        return None
+
+    def _go_on(self) -> None:
+        """A limit may not hold any more."""
+        self._paced = False
+        self._ready.set()
 
     def _address(self, claim: Claim) -> Message:
         return self._stencils[claim.artefact_hash].address(claim.recipient)
@@ -295,12 +339,15 @@ class Desk:
         """One step with the ledger, if there is reason for one; whether it said that nobody is due any more."""
         batch = self._low
         limit = batch if len(self._queue) < batch and self._slots >= batch and not self._closed else 0
+        if self.ration is not None:
+            limit = min(limit, self.ration)
         if self._gone:
             gone, self._gone = self._gone, []
             await self.do(self.lease.let_go, gone)
             self._slots += len(gone)
         if not limit and not self._results and not self._is_stale:
-            return False
+            self._close_when_empty(exhausted=self.ration == 0)
+            return self.ration == 0
         results, self._results = self._results, []
         asked = self.monotonic()
         try:
@@ -312,14 +359,19 @@ class Desk:
         self._slots += len(results) - len(turn.claims)
         for digest in {claim.artefact_hash for claim in turn.claims} - self._stencils.keys():
             self._stencils[digest] = await self.do(self._cut, digest)
+        if self.ration is not None:
+            self.ration -= len(turn.claims)
         self._queue.extend(turn.claims)
         self._unbegun.update(claim.row for claim in turn.claims)
         self._sign_ahead()
-        exhausted = bool(limit) and not turn.claims
-        if exhausted and not (self._queue or self._finished or self._signing):
-            self.close()
+        exhausted = (bool(limit) and not turn.claims) or self.ration == 0
+        self._close_when_empty(exhausted=exhausted)
         self._ready.set()
         return exhausted
+
+    def _close_when_empty(self, *, exhausted: bool) -> None:
+        if exhausted and not (self._queue or self._finished or self._signing):
+            self.close()
 
     async def _look(self) -> None:
         """Notice what others have done."""

@@ -13,7 +13,7 @@ from digest_mailer.core.edition import Assignment, article_topics
 from digest_mailer.core.errors import InterlockError, NothingMatched
 from digest_mailer.core.identity import IssueId
 from digest_mailer.core.issue import Issue
-from digest_mailer.core.mailing import Approval, Mailing, Progress, WaveRequest
+from digest_mailer.core.mailing import Approval, Mailing, Progress, Status, WaveRequest
 from digest_mailer.core.publication import Publication
 from digest_mailer.ports import Clock, Ledger, Subscribers, Transport
 from digest_mailer.services.interlocks import Interlocks, check_count
@@ -53,6 +53,8 @@ class Launcher:
         """Find out what there is to do, and refuse what must not be done. Changes nothing."""
         mailing = self.ledger.mailing(issue_id)
         progress = self.ledger.progress(issue_id)
+        if mailing and mailing.status is Status.CLOSED:
+            raise _closed(mailing)
         if mailing and progress.waiting:
             self.interlocks.check_resume(mailing, transport)
         if progress.waiting > progress[HandOff.DEFERRED]:
@@ -68,6 +70,15 @@ class Launcher:
         if progress.waiting:
             return Launch(issue_id, None, None, progress.waiting)
         raise _nobody(plan, mailing, progress)
+
+    def check_resume(self, issue_id: IssueId, transport: Transport) -> None:
+        """Refuse to go on where there is nothing to go on with, or where it must not."""
+        mailing = self.ledger.mailing(issue_id)
+        if not mailing:
+            raise NothingMatched(f"{issue_id} was never sent", f"see: digest-mailer plan {issue_id}")
+        if mailing.status is Status.CLOSED:
+            raise _closed(mailing)
+        self.interlocks.check_resume(mailing, transport)
 
     def plan(self, issue: Issue, segment: Segment) -> SendPlan:
         """Who would get the issue now."""
@@ -108,6 +119,10 @@ class Launcher:
         if examined.issue is None or not examined.acceptable:
             raise InterlockError(f"{issue_id} has mistakes", f"see them with: digest-mailer lint {issue_id}")
         return examined.issue
+
+
+def _closed(mailing: Mailing) -> InterlockError:
+    return InterlockError(f"{mailing.issue} was cancelled: {mailing.detail}", "nobody else gets it")
 
 
 def _nobody(plan: SendPlan, mailing: Mailing | None, progress: Progress) -> InterlockError | NothingMatched:

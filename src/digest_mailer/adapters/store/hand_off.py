@@ -24,6 +24,7 @@ from digest_mailer.core.message import Recipient
 
 ENDED = "the sender ended before the server's answer was kept"
 STOPPED = "the machine stopped before the server's answer was kept"
+TOO_LATE = "it was too late to be tried again"
 RECORDED = "taken; the sender ended before the server's words were kept"
 
 
@@ -49,6 +50,11 @@ def claim(driver: Connection, mailing: int, fence: int, limit: int, now: datetim
         if rows:
             driver.execute(_CLAIM, (json.dumps([row[0] for row in rows]), fence, stamp(now)))
             return _claims(driver, rows)
+
+
+def expire(driver: Connection, mailing: int, now: datetime) -> None:
+    """Nobody who is still waiting is tried any more: it is too late for this issue."""
+    driver.execute(_EXPIRE, (stamp(now), TOO_LATE, mailing))
 
 
 def no_longer_claimed(driver: Connection, rows: Sequence[RowId], fence: int) -> set[RowId]:
@@ -116,6 +122,11 @@ _DROP = "UPDATE delivery SET state = 'suppressed', due_at = NULL, changed_at = ?
 _CLAIM = """
 UPDATE delivery SET state = 'claimed', fence = ?2, changed_at = ?3 WHERE id IN (SELECT value FROM json_each(?1))
 """
+_EXPIRE = f"""
+UPDATE delivery
+SET state = 'expired', due_at = NULL, changed_at = ?, detail = CASE WHEN detail = '' THEN ? ELSE detail END
+WHERE mailing_id = ? AND state IN ('planned', 'deferred') AND {OPEN_ROWS}
+"""  # noqa: S608 - no value of a user
 _RENEW = "UPDATE delivery SET slots = json_set(slots, '$.to', ?, '$.generation', ?) WHERE id = ?"
 _NO_LONGER = """
 SELECT r.value FROM json_each(?1) r LEFT JOIN delivery d ON d.id = r.value

@@ -124,6 +124,8 @@ class SenderLease:
         while True:
             if not self._frozen:
                 self._extend(max(2 * limit, _PAGE))
+            if now > self.mailing.expires:
+                hand_off.expire(driver, self.mailing.id, now)
             claims = hand_off.claim(driver, self.mailing.id, self.mailing.fence, limit, now) if limit else ()
             if claims or self._frozen or not limit:
                 return claims
@@ -229,7 +231,7 @@ _BEAT = "UPDATE mailing SET beat = beat + 1 WHERE id = ? AND fence = ?"
 _STANDING = "SELECT status, fence FROM mailing WHERE id = ?"
 # Complete is who has nobody open, whatever the run ended in; and nobody else is.
 _RELEASE = f"""
-UPDATE mailing SET lease_owner = NULL, detail = ?2, status = CASE
+UPDATE mailing SET lease_owner = NULL, detail = CASE WHEN ?2 = '' THEN detail ELSE ?2 END, status = CASE
     WHEN status = 'closed' THEN status
     WHEN NOT EXISTS (SELECT 1 FROM delivery WHERE mailing_id = ?3 AND {OPEN_ROWS})
          AND NOT EXISTS (SELECT 1 FROM wave WHERE mailing_id = ?3 AND NOT frozen) THEN 'complete'

@@ -5,7 +5,7 @@ gets an issue twice. The audience of a wave is fixed in one small transaction an
 Whoever sends holds a lease, and only then moves rows (`lease`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, text, update
@@ -16,7 +16,7 @@ from digest_mailer.adapters.store.lease import SenderLease, find_mailing, take
 from digest_mailer.adapters.store.segments import segment_to_json
 from digest_mailer.adapters.store.tables import OPEN_ROWS, delivery, mailing, person, wave
 from digest_mailer.adapters.system import still_runs
-from digest_mailer.core.delivery import HandOff
+from digest_mailer.core.delivery import Fate, HandOff
 from digest_mailer.core.errors import InterlockError
 from digest_mailer.core.identity import IssueId
 from digest_mailer.core.mailing import Approval, Mailing, Progress, Status, WaveRequest
@@ -69,6 +69,12 @@ class LedgerStore:
         if unwritten:
             states[HandOff.PLANNED] = states.get(HandOff.PLANNED, 0) + unwritten
         return Progress(states)
+
+    def fates(self, issue: IssueId) -> Mapping[Fate, int]:
+        """People by what became of their message."""
+        query = select(delivery.c.fate, func.count()).where(delivery.c.issue == issue).group_by(delivery.c.fate)
+        with self._database.read() as connection:
+            return {Fate(fate): number for fate, number in connection.execute(query)}
 
     def next_due(self, issue: IssueId) -> datetime | None:
         """When the next deferred row is due; None when there is none."""

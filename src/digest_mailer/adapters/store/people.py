@@ -19,6 +19,7 @@ from digest_mailer.core.delivery import Fate, HandOff
 from digest_mailer.core.identity import IssueId, Language, SubscriberId
 from digest_mailer.core.topic import TopicWords
 
+_READ = "they used the link in it"
 _STILL_TO_SEND = (HandOff.PLANNED, HandOff.CLAIMED, HandOff.DEFERRED)
 
 
@@ -105,6 +106,8 @@ class PeopleStore:
             if issue:
                 of_issue = (delivery.c.subscriber_id == subscriber_id, delivery.c.issue == issue)
                 connection.execute(update(delivery).where(*of_issue).values(fate=Fate.UNSUBSCRIBED))
+                lost = update(delivery).where(*of_issue, delivery.c.state == HandOff.UNKNOWN)
+                connection.execute(lost.values(state=HandOff.ACCEPTED, detail=_READ))  # they hold its link
             if found.state in (State.UNSUBSCRIBED, State.ERASED):
                 return False
             sequence = next_sequence(connection)
@@ -124,6 +127,15 @@ class PeopleStore:
             )
             drop_open_rows(connection, subscriber_id, "unsubscribed", now)
             return True
+
+    def suppression(self, subscriber_id: SubscriberId) -> tuple[str, datetime] | None:
+        """Why and since when the person's address is on the suppression list; None when it is not."""
+        listed = select(suppression.c.reason, suppression.c.since).join(
+            person, person.c.address_hash == suppression.c.address_hash
+        )
+        with self._database.read() as connection:
+            row = connection.execute(listed.where(person.c.subscriber_id == subscriber_id)).first()
+            return (row.reason, row.since) if row else None
 
     def history(self, subscriber_id: SubscriberId) -> Sequence[tuple[datetime, str, str, str]]:
         """The person's states: when, from, to, why."""

@@ -267,6 +267,7 @@ delivery = Table(
     Column("state", String(16), nullable=False),
     Column("fate", String(16), nullable=False, server_default="none"),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("resent", Integer, nullable=False, server_default="0"),  # how often it was sent again although unknown
     Column("due_at", Instant),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("changed_at", Instant, nullable=False),

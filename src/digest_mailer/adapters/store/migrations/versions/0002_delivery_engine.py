@@ -118,6 +118,7 @@ def _deliveries() -> None:
         values |= {"to": row.typed, "generation": row.generation}
         statement = sa.text("UPDATE delivery SET slots = :slots WHERE id = :id")
         connection.execute(statement, {"id": row.id, "slots": json.dumps(values, ensure_ascii=False)})
+    op.add_column("delivery", sa.Column("resent", sa.Integer(), nullable=False, server_default="0"))
     op.drop_index("ix_delivery_work", "delivery")
     op.create_index(
         "ix_delivery_open",
