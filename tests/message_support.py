@@ -105,11 +105,11 @@ async def deliver_one(transport: Transport, message: Message | None = None) -> O
     return outcomes[RowId(1)]
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
+def run(work: Coroutine[Any, Any, Result], patience: float = PATIENCE) -> Result:
     """`asyncio.run` with a time limit; fails when a task is left, and brings unclosed resources to light."""
 
     async def watched() -> Result:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             result = await work
         for _ in range(5):  # a test's server has just lost its last client
             await asyncio.sleep(0)

@@ -12,24 +12,30 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 import pytest
+from hypothesis import settings
 
 from core_support import JULY
 from digest_mailer.bootstrap import App, build_app
 from digest_mailer.core.audience import EVERYBODY
-from digest_mailer.core.delivery import HandOff
+from digest_mailer.core.delivery import Fate, HandOff
+from digest_mailer.core.feedback import FeedbackEvent
 from digest_mailer.core.mailing import Status
 from digest_mailer.services.send import Ended, Ending
 from message_support import run
 from publication_support import make_publication
 from send_support import keep_one_issue
 
-KILLS = 2  # at once, at each of the moments
+SOAK = settings.get_current_profile_name() == "soak"
+KILLS = 40 if SOAK else 4  # at each of the moments
+ANY_TIME = 100 if SOAK else 8  # kills at whatever moment
+AT_ONCE = 2
 CONNECTIONS = 4  # of digest.toml
 MOMENTS = ("connection", "mail", "rcpt", "data", "content", "reply")
 
@@ -40,8 +46,10 @@ class Sink:
     came, before the answer (`content`: all of a message is here; `reply`: and that was said)."""
 
     at: Callable[[str, int], Awaitable[None]] | None = None
+    pipelining: bool = True
     port: int = 0
     accepted: list[str] = field(default_factory=list)
+    identifiers: list[str] = field(default_factory=list)  # of the messages accepted
     seen: Counter[str] = field(default_factory=Counter)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -93,11 +101,14 @@ class Sink:
                 recipient = line.decode().partition("<")[2].partition(">")[0]
             if verb == "data":
                 await say("354 Go on")
-                await reader.readuntil(b"\r\n.\r\n")
+                content = await reader.readuntil(b"\r\n.\r\n")
                 self.accepted.append(recipient)
+                self.identifiers.append(content.partition(b"Message-ID: <")[2].partition(b">")[0].decode())
                 await self.moment("content")
                 await say("250 2.0.0 Taken")
                 await self.moment("reply")
+            elif verb == "ehlo" and self.pipelining:
+                await say("250-sink.example\r\n250 PIPELINING")
             else:
                 await say("221 Bye" if verb == "quit" else "250 Yes")
 
@@ -157,14 +168,20 @@ def test_a_sender_that_is_killed_at_any_moment_misses_and_repeats_nobody(tmp_pat
     print(f"killed at {kind} {whens} of {most}")  # noqa: T201
 
     async def work() -> None:
-        await asyncio.gather(*(kill_once(app, kind, when) for app, when in zip(apps, whens, strict=True)))
+        few = asyncio.Semaphore(AT_ONCE)
 
-    run(work())
+        async def one(app: App, when: int) -> None:
+            async with few:
+                await kill_once(app, kind, when)
+
+        await asyncio.gather(*map(one, apps, whens))
+
+    run(work(), patience=60 if not SOAK else 3600)
 
 
 async def kill_once(app: App, kind: str, when: int) -> None:
     """Kill a sender at the moment of this kind that comes as the `when`-th, then send again."""
-    async with Sink() as sink:
+    async with Sink(pipelining=when % 2 == 0) as sink:
         process = await start(app, sink)
 
         async def kill(name: str, count: int) -> None:
@@ -176,12 +193,63 @@ async def kill_once(app: App, kind: str, when: int) -> None:
         _, errors = await process.communicate()
         assert process.returncode == -signal.SIGKILL, errors.decode()
         await sink.quiet()
-        people = app.ledger.progress(JULY).total
         ended = await go_on(app, sink)
         await sink.quiet()
-    assert ended.ending is Ending.COMPLETE
-    assert ended.progress.total == people == people_of(app)
-    check(app, sink, people)
+        assert ended.ending is Ending.COMPLETE
+        assert ended.progress.total == people_of(app)
+        check(app, sink, ended.progress.total)
+        await settle(app, sink)
+
+
+async def settle(app: App, sink: Sink) -> None:
+    """What the server's log knows is settled by it, and who is not in it gets it now: everybody has it once."""
+    overseer, transport = app.overseer(), app.transport(f"smtp://127.0.0.1:{sink.port}")
+    overseer.learn(JULY, [FeedbackEvent(identifier, Fate.NONE) for identifier in sink.identifiers])
+    lost = overseer.unknown(JULY)
+    assert not {one.address for one in lost} & set(sink.accepted)
+    if overseer.resolve(JULY, lost, HandOff.PLANNED):
+        await app.run(transport, lambda _state: None).send(JULY, timedelta(0))
+        await sink.quiet()
+    assert not unknown(app)
+    assert Counter(sink.accepted) == Counter({one.address: 1 for one in app.oversight.deliveries(JULY)})
+
+
+@pytest.mark.slow
+def test_a_sender_that_is_killed_at_whatever_time_misses_and_repeats_nobody(tmp_path: Path) -> None:
+    """Also while the audience is fixed or written, while a batch is claimed, while results are kept, at the end."""
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        whole = make_app(tmp_path / "whole")
+        async with Sink() as sink:
+            begun = loop.time()
+            await (await start(whole, sink)).communicate()
+            lasted = loop.time() - begun
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def one(app: App, share: float) -> None:
+            async with few, Sink() as sink:
+                process = await start(app, sink)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), share * lasted)
+                if process.returncode is None:
+                    process.kill()
+                await process.communicate()
+                await sink.quiet()
+                mailing = app.ledger.mailing(JULY)
+                assert mailing or not sink.accepted
+                if mailing is None or mailing.status is not Status.COMPLETE:
+                    await go_on(app, sink)
+                    await sink.quiet()
+                check(app, sink, people_of(app))
+                await settle(app, sink)
+
+        shares = [random.uniform(0.5, 1.5) for _ in range(ANY_TIME)]  # noqa: S311
+        print(f"killed after {shares} of {lasted:.2f} s")  # noqa: T201
+        apps = [make_app(tmp_path / str(number)) for number in range(ANY_TIME)]
+        await asyncio.gather(*map(one, apps, shares))
+
+    run(work(), patience=120 if not SOAK else 3600)
 
 
 def test_who_is_killed_again_and_again_comes_to_the_end_too(app: App) -> None:
