@@ -716,3 +716,16 @@ def test_the_newest_approval_counts(store: Store) -> None:
 def test_an_artefact_that_is_not_there_is_a_defect(store: Store) -> None:
     with pytest.raises(KeyError):
         store.approvals.artefact("0" * 64)
+
+
+@pytest.mark.parametrize("state", [HandOff.ACCEPTED, HandOff.DEFERRED, HandOff.REFUSED, HandOff.UNKNOWN])
+def test_a_result_that_is_kept_twice_counts_once(store: Store, state: HandOff) -> None:
+    """A turn that is broken off may have been kept, and comes again with the release."""
+    lease = store.begin(1)
+    (claim,) = take(lease, 1)
+    lease.begin(claim.row)
+    result = ended(claim, BUSY if state is HandOff.DEFERRED else Accepted(), state)
+    lease.turn([result], 0, NOW)
+    lease.release(Status.PAUSED, "", (), [result], NOW)
+    lease.close()
+    assert store.sql("SELECT attempts, (SELECT count(*) FROM attempt), state FROM delivery") == [(1, 1, str(state))]

@@ -18,7 +18,7 @@ class HandOff(StrEnum):
 
     PLANNED = "planned"  # in the frozen audience
     CLAIMED = "claimed"  # a sender has taken it, durably
-    ATTEMPTING = "attempting"  # its content may be on the wire
+    ATTEMPTING = "attempting"  # its content may be on the wire; the flight recorder's to tell, never stored
     ACCEPTED = "accepted"  # the server took responsibility
     DEFERRED = "deferred"  # refused for now, due again later
     REFUSED = "refused"  # refused for good

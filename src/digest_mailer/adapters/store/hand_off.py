@@ -90,7 +90,7 @@ INSERT INTO attempt (delivery_id, number, started_at, ended_at, transport, conne
 SELECT d.id, d.attempts + 1, {_TIME.format("r.value ->> 4")}, {_TIME.format("r.value ->> 5")}, ?2,
        r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9, r.value ->> 10, r.value ->> 11
 FROM json_each(?1) r CROSS JOIN delivery d ON d.id = r.value ->> 0
-WHERE d.fence = ?3 AND d.state != 'accepted'
+WHERE d.fence = ?3 AND d.state IN ('claimed', 'suppressed', 'cancelled')
 """  # noqa: S608 - no value of a user
 # Who left while their message was on the wire stays suppressed, unless it may have arrived.
 _KEEP_RESULTS = """
@@ -101,7 +101,7 @@ SET state = CASE WHEN delivery.state = 'claimed' OR r.state IN ('accepted', 'ref
     detail = r.detail, attempts = attempts + 1, message_digest = substr(?2, r.place * 32 + 1, 32), changed_at = ?3
 FROM (SELECT key AS place, value ->> 0 AS id, value ->> 1 AS state, value ->> 2 AS due, value ->> 3 AS detail
       FROM json_each(?1)) r
-WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.state != 'accepted'
+WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.state IN ('claimed', 'suppressed', 'cancelled')
 """
 _DUE = f"""
 SELECT json_group_array(json_array(

@@ -32,7 +32,8 @@ from digest_mailer.core.mailing import Claim, Mailing, News, Result, Status, Tur
 
 SILENCE = 15.0  # seconds without a beat, after which a sender on another machine is taken for dead
 _LOOK = 0.5  # seconds between two looks at the beat
-_PAGE = 500  # people whose rows are written in one turn, at least
+_FIRST_PAGE = 500  # people whose rows are written in one turn
+_LARGEST_PAGE = 2000  # a larger one would keep the sender waiting
 _OTHER = "another process is sending this issue"
 _SEE = "wait for it, or see: digest-mailer status"
 
@@ -55,6 +56,7 @@ class SenderLease:
         self._version = -1
         self._wave: Row[Any] | None = None
         self._frozen = False
+        self._page = _FIRST_PAGE
         self._closed = False
 
     def turn(self, results: Sequence[Result], limit: int, now: datetime) -> Turn:
@@ -123,14 +125,16 @@ class SenderLease:
         """Rows to send; an audience that is not yet written is, as far as needed and a little ahead."""
         while True:
             if not self._frozen:
-                self._extend(max(2 * limit, _PAGE))
+                self._extend()
             if now > self.mailing.expires:
                 hand_off.expire(driver, self.mailing.id, now)
             claims = hand_off.claim(driver, self.mailing.id, self.mailing.fence, limit, now) if limit else ()
             if claims or self._frozen or not limit:
                 return claims
 
-    def _extend(self, limit: int) -> None:
+    def _extend(self) -> None:
+        """Write the next part of the audience: a small one first, so that the first message leaves soon."""
+        limit, self._page = self._page, min(2 * self._page, _LARGEST_PAGE)
         found = self._connection.execute(
             select(wave).where(wave.c.mailing_id == self.mailing.id, ~wave.c.frozen)
         ).first()
