@@ -6,6 +6,7 @@ the run names what is missing and how to get it; with CI=true it fails, so that 
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -32,6 +33,7 @@ COMPONENTS = {
         lambda: all(map(find_spec, ("playwright", "axe_playwright_python"))), "pip install 'digest-mailer[browser]'"
     ),
     "spamd": Component(lambda: shutil.which("spamd", path=_system_path()) is not None, "apt install spamd"),
+    "strace": Component(lambda: _traces(), "apt install strace"),
 }
 
 
@@ -62,6 +64,12 @@ def closing_line(reasons: set[str]) -> str:
         return "nothing was left out for want of a component"
     parts = [f"not run, because missing: {', '.join(sorted(missing))}"] if missing else []
     return "; ".join([*parts, *(f"not run: {one}" for one in sorted(others))])
+
+
+def _traces() -> bool:
+    """Whether strace is there, and may do it: some containers forbid it."""
+    words = ["strace", "-f", "--seccomp-bpf", "-o", os.devnull, "true"]
+    return bool(shutil.which("strace")) and not subprocess.run(words, capture_output=True, check=False).returncode
 
 
 def _system_path() -> str:

@@ -237,7 +237,8 @@ class Oversight(Protocol):
 
 
 class Lease(Protocol):
-    """The right to send a mailing. Of one thread at a time, but for `begin` and `answered`, which take no time."""
+    """The right to send a mailing. Of one thread at a time, but for `begin` and `answered`, which take no time, and
+    `changed` and `news`, which another one may ask."""
 
     @property
     def mailing(self) -> Mailing:
@@ -254,7 +255,7 @@ class Lease(Protocol):
         """Note that the server has answered; survives the end of the process."""
 
     def changed(self) -> bool:
-        """Whether others have written to the ledger since this was last asked; quick."""
+        """Whether the list or the mailing's standing has changed since this was last asked; quick."""
 
     def news(self, rows: Sequence[RowId]) -> News:
         """What others have done to the mailing. `rows` are in hand, and nothing of them has left."""

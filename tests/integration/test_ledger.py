@@ -168,7 +168,7 @@ def test_another_wave_of_a_segment_adds_nobody_twice(store: Store) -> None:
 def test_a_row_of_the_same_address_is_impossible(store: Store) -> None:
     store.begin(1).close()
     names = "mailing_id, wave_id, issue, address_hash, subscriber_id, artefact_hash, slots, state, changed_at"
-    copy = f"INSERT INTO delivery ({names}) SELECT {names.replace('subscriber_id', '77')} FROM delivery"
+    copy = f"INSERT INTO delivery ({names}) SELECT {names.replace('subscriber_id', '77')} FROM delivery"  # noqa: S608
     with pytest.raises(Exception, match=r"UNIQUE constraint failed: delivery\.issue, delivery\.address_hash"):
         store.sql(copy)
 

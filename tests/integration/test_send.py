@@ -597,9 +597,9 @@ def test_a_rate_holds_mail_back_and_nobody_is_forgotten(store: Store) -> None:
 # -- canaries
 
 
-def canaries(store: Store, way: Way, **changes: Any) -> Sending:
+def canaries(store: Store, way: Way) -> Sending:
     sending = Sending(store, way)
-    sending.run.canary = Canary(**{"people": 5, "wait": timedelta(minutes=10)} | changes)
+    sending.run.canary = Canary(5, timedelta(minutes=10))
     return sending
 
 

@@ -96,6 +96,7 @@ class Desk:
         self._in_hand: dict[RowId, _InHand] = {}
         self._results: list[Result] = []
         self._dropped: set[RowId] = set()
+        self._unlooked = False  # rows were claimed since the last look
         self._gone: list[RowId] = []
         self._slots = self.window
         self._stencils: dict[str, Stencil] = {}
@@ -114,14 +115,18 @@ class Desk:
         self._delivery = asyncio.create_task(self.transport.deliver(self))
         self._delivery.add_done_callback(lambda _: self._wake.set())
         exhausted = False
+        watching = asyncio.create_task(self._watch())
         try:
-            while not self._delivery.done():
+            while not self._delivery.done() and not watching.done():
                 exhausted = await self._turn() or exhausted
-                await self._look()
                 await self._sleep()
+            if watching.done():
+                await watching  # it ends only in trouble
             with suppress(asyncio.CancelledError):  # by `drop`; whoever cancels this task is heard below
                 await self._delivery
         finally:
+            watching.cancel()
+            await asyncio.wait([watching])
             await self._end_delivery()
         await self._turn()
         return exhausted
@@ -363,6 +368,7 @@ class Desk:
             self.ration -= len(turn.claims)
         self._queue.extend(turn.claims)
         self._unbegun.update(claim.row for claim in turn.claims)
+        self._unlooked = bool(turn.claims) or self._unlooked
         self._sign_ahead()
         exhausted = (bool(limit) and not turn.claims) or self.ration == 0
         self._close_when_empty(exhausted=exhausted)
@@ -373,11 +379,18 @@ class Desk:
         if exhausted and not (self._queue or self._finished or self._signing):
             self.close()
 
+    async def _watch(self) -> None:
+        """Look again and again, beside the turns: one of them may have to wait for who is writing."""
+        while True:
+            await self._look()
+            await asyncio.sleep(_TICK)
+
     async def _look(self) -> None:
         """Notice what others have done."""
-        if not await self.do(self.lease.changed):
+        if not await asyncio.to_thread(self.lease.changed) and not self._unlooked:
             return
-        news = await self.do(self.lease.news, list(self._unbegun))
+        self._unlooked = False  # what is claimed from here on is looked at again
+        news = await asyncio.to_thread(self.lease.news, list(self._unbegun))
         self._dropped |= news.dropped & self._unbegun
         self.status = news.status
         if news.status is not Status.SENDING or news.overtaken:

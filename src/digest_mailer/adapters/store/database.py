@@ -60,6 +60,11 @@ class Database:
         ):
             yield connection
 
+    def watcher(self) -> SqliteConnection:
+        """A connection to look with, from any one thread at a time."""
+        with explained(self.path):
+            return sqlite3.connect(self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False)
+
     def revision(self) -> str | None:
         """The step the database is at; None when there is no database yet."""
         if not self.path.exists():
@@ -144,7 +149,8 @@ def sequence(connection: Connection) -> int:
 
 
 def next_sequence(connection: Connection) -> int:
-    """Count one more change of the audience; call it in the transaction that makes the change."""
+    """Count one more change of the audience; call it in every transaction that changes who gets mail. Whoever sends
+    looks at this number to learn that somebody has left."""
     value = sequence(connection) + 1
     connection.execute(update(meta).where(meta.c.key == _SEQUENCE).values(value=str(value)))
     return value

@@ -6,7 +6,8 @@ back. A sender that was overtaken finds another fence in the mailing and changes
 
 Its work goes in turns. A turn is one durable transaction: results of the turn before are kept, rows of an audience
 that is still being written are added, the next rows are claimed. Between turns, the flight recorder knows more than
-the database. The lease is used by one thread at a time; `begin` and `answered` may come from another.
+the database. Turns are of one thread. `begin` and `answered` may come from another, and so may `changed` and `news`,
+which look over a connection of their own: to read waits for nobody, where a turn may wait for whoever writes.
 """
 
 import time
@@ -53,7 +54,9 @@ class SenderLease:
             connection.rollback()
         path = recorder_path(database.path, mailing.id)
         self._recorder = FlightRecorder(path, life, mailing.id, mailing.fence, slots)
+        self._watcher = database.watcher()
         self._version = -1
+        self._standing: tuple[Any, ...] = ()
         self._wave: Row[Any] | None = None
         self._frozen = False
         self._page = _FIRST_PAGE
@@ -80,18 +83,20 @@ class SenderLease:
         self._recorder.mark(row, Mark.ACCEPTED if accepted else Mark.RETURNED)
 
     def changed(self) -> bool:
-        """Whether somebody else has written to the database since the last time this was asked."""
-        driver = sqlite(self._connection)
-        (version,) = driver.execute("PRAGMA data_version").fetchone()
-        self._version, before = version, self._version
-        return bool(version != before)
+        """Whether the list or the mailing's standing was changed since the last time this was asked."""
+        with explained(self._database.path):
+            (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
+            if version == self._version:
+                return False
+            self._version, before = version, self._standing
+            self._standing = self._watcher.execute(_STANDING, (self.mailing.id,)).fetchone()
+        return self._standing != before
 
     def news(self, rows: Sequence[RowId]) -> News:
         """What others have done to the mailing; `rows` are in hand, and of none has any content left."""
-        driver = sqlite(self._connection)
         with explained(self._database.path):
-            status, fence = driver.execute(_STANDING, (self.mailing.id,)).fetchone()
-            dropped = hand_off.no_longer_claimed(driver, rows, self.mailing.fence)
+            status, fence, _ = self._watcher.execute(_STANDING, (self.mailing.id,)).fetchone()
+            dropped = hand_off.no_longer_claimed(self._watcher, rows, self.mailing.fence)
         return News(frozenset(dropped), Status(status), fence != self.mailing.fence)
 
     def let_go(self, rows: Sequence[RowId]) -> None:
@@ -119,6 +124,7 @@ class SenderLease:
         if not self._closed:
             self._closed = True
             self._recorder.close()
+            self._watcher.close()
             self._connection.close()
 
     def _claim(self, driver: Driver, limit: int, now: datetime) -> Sequence[Claim]:
@@ -232,7 +238,7 @@ def _standing(connection: Connection, issue: IssueId) -> _Standing:
 
 _OLD_AGE = timedelta(hours=48)  # of a mailing that was begun before its end was kept
 _BEAT = "UPDATE mailing SET beat = beat + 1 WHERE id = ? AND fence = ?"
-_STANDING = "SELECT status, fence FROM mailing WHERE id = ?"
+_STANDING = "SELECT status, fence, (SELECT value FROM meta WHERE key = 'sequence') FROM mailing WHERE id = ?"
 # Complete is who has nobody open, whatever the run ended in; and nobody else is.
 _RELEASE = f"""
 UPDATE mailing SET lease_owner = NULL, detail = CASE WHEN ?2 = '' THEN detail ELSE ?2 END, status = CASE
