@@ -22,10 +22,11 @@ check: $(VENV)/tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/unit
 
-# The property tests at high counts; the seed that it prints repeats a run: make soak SEED=1
+# The property tests at high counts, and hundreds of kills; the seed that it prints repeats a run: make soak SEED=1
 soak: $(VENV)/tests
 	@echo "seed $(SEED)"
 	$(BIN)/python -m pytest tests/unit tests/integration -m hypothesis --hypothesis-profile=soak --hypothesis-seed=$(SEED) -p no:randomly -p no:cacheprovider
+	$(BIN)/python -m pytest tests/integration/test_crash.py --hypothesis-profile=soak -p no:randomly -p no:cacheprovider -s
 
 # What the golden editions of the tests became; asks before it accepts, or takes everything: make golden ACCEPT=1
 golden: $(VENV)/tests
