@@ -138,7 +138,12 @@ def message_id(issue: IssueId, subscriber: SubscriberId, domain: str, key: bytes
 
 def local_id(issue: IssueId, subscriber: SubscriberId, key: bytes) -> str:
     """What stands before the @ of the Message-ID."""
-    return hmac.digest(key, f"message-id {issue} {subscriber}".encode(), "sha256")[:ID_OCTETS].hex()
+    return hmac.digest(key, id_text(issue, subscriber), "sha256")[:ID_OCTETS].hex()
+
+
+def id_text(issue: IssueId, subscriber: SubscriberId) -> bytes:
+    """What is hashed for a Message-ID."""
+    return f"message-id {issue} {subscriber}".encode()
 
 
 def address(edition: Edition, recipient: Recipient, date: datetime, keys: Keys) -> Message:

@@ -24,6 +24,7 @@ from enum import IntEnum
 from digest_mailer.core.edition import Edition, Slot, escape_html, fill
 from digest_mailer.core.flowed import flow
 from digest_mailer.core.header import quick_mailbox
+from digest_mailer.core.identity import SubscriberId
 from digest_mailer.core.message import (
     ID_OCTETS,
     TEXT_WIDTH,
@@ -34,11 +35,12 @@ from digest_mailer.core.message import (
     SlotValues,
     body,
     headers,
+    id_text,
     return_path,
     to_line,
 )
 from digest_mailer.core.octets import Form, Octets, stuff
-from digest_mailer.core.token import LENGTH, Scope, Stamp, hmac_halves
+from digest_mailer.core.token import LENGTH, KeyedHash, Scope, Stamp
 from digest_mailer.core.topic import TopicWords
 from digest_mailer.core.urls import preferences_url, unsubscribe_url
 
@@ -82,8 +84,7 @@ class Stencil:
         self._leave = Stamp(Scope.UNSUBSCRIBE, edition.issue, keys.tokens)
         self._choose = Stamp(Scope.PREFERENCES, edition.issue, keys.tokens)
         self._bounce = Stamp(Scope.BOUNCE, edition.issue, keys.tokens)
-        self._inner, self._outer = hmac_halves(keys.message_id)
-        self._id_front = f"message-id {edition.issue} ".encode()
+        self._hash = KeyedHash(keys.message_id)
         self._id_end = f"@{edition.sender.address.domain}>"
         self._sender = return_path(edition.sender, "") if not edition.sender.bounce_mailbox else ""
         self._shapes: dict[tuple[TopicWords, bool], _Shape] = {}
@@ -104,11 +105,8 @@ class Stencil:
             hashlib.sha256(b"\0".join((shape.fingerprint, *values))).digest(),
         )
 
-    def _identifier(self, subscriber: int) -> bytes:
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(self._id_front + b"%d" % subscriber)
-        outer.update(inner.digest())
-        return outer.digest()[:ID_OCTETS].hex().encode()
+    def _identifier(self, subscriber: SubscriberId) -> bytes:
+        return self._hash(id_text(self.edition.issue, subscriber))[:ID_OCTETS].hex().encode()
 
     def _return_path(self, recipient: Recipient) -> str:
         return return_path(self.edition.sender, self._bounce(recipient.id, recipient.generation).decode())
