@@ -435,3 +435,16 @@ def test_who_is_unknown_is_sent_to_once_more_where_the_publication_wants_it(stor
     send(store, SILENCE)
     assert wanted.follow_policy(JULY) == 0
     assert len(held(store)) == 1
+
+
+def test_a_mailing_whose_audience_is_not_all_written_is_not_complete_yet(store: Store, overseer: Overseer) -> None:
+    store.load(*(candidate(f"reader{number}@example.org") for number in range(1200)))
+    store.ledger.open_wave(store.approve(), store.request())
+    with closing(store.lease()) as lease:
+        claims = lease.turn((), 500, NOW).claims
+        for claim in claims:
+            lease.begin(claim.row)
+        lease.release(Status.SENDING, "", [claim.row for claim in claims], (), NOW)
+    overseer.resolve(JULY, overseer.unknown(JULY), HandOff.ACCEPTED)
+    assert set(store.states().values()) == {"accepted"}
+    assert status(store)[0] == "sending"

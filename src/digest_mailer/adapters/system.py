@@ -56,7 +56,7 @@ def still_runs(process: str) -> bool | None:
         return None
     if of_boot != boot():
         return False
-    return bool(_started(int(number))) and _started(int(number)) == started
+    return _started(int(number)) == started != ""
 
 
 def boot() -> str:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from digest_mailer.core.mailing import Delivery
-    from digest_mailer.services.send import Ended
     from digest_mailer.services.why import NotSent, Sent
 
 _STATES = click.Choice([str(state) for state in HandOff])
@@ -55,7 +54,7 @@ def resume_command(session: Session, issue: str, wait: "timedelta", url: str | N
         if people:
             show_unknown(console, named, people)
 
-    session.finish("resume", ended_data(ended) | {"unknown_people": unknown_data(people)}, show, _code(ended))
+    session.finish("resume", ended_data(ended) | {"unknown_people": unknown_data(people)}, show, exit_code(ended))
 
 
 @click.command("cancel", cls=Command)
@@ -226,10 +225,6 @@ def delivery_data(row: "Delivery") -> dict[str, Any]:
     }
 
 
-def _code(ended: "Ended") -> ExitCode:
-    return exit_code(ended)
-
-
 def _sent_data(one: "Sent") -> dict[str, Any]:
     attempts = [
         {
@@ -292,4 +287,3 @@ def _write_message(path: Path, found: "Sequence[Sent]") -> None:
     if path.exists():
         raise UsageError(f"{path} is there already", "name a new file")
     path.write_bytes(message.content)
-    return

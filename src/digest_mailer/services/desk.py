@@ -35,7 +35,7 @@ from digest_mailer.core.delivery import (
 from digest_mailer.core.edition import decode_edition
 from digest_mailer.core.health import Health
 from digest_mailer.core.identity import RowId
-from digest_mailer.core.mailing import Claim, Result, Status
+from digest_mailer.core.mailing import Claim, Result, Status, Turn
 from digest_mailer.core.message import Keys, Message
 from digest_mailer.core.pacing import Pacer
 from digest_mailer.core.stencil import Stencil
@@ -50,6 +50,7 @@ _AHEAD = 256  # messages signed before they are taken
 _BATCH = 8  # signed in one go
 _STALE = 10.0  # seconds after which a lease that was not renewed is not relied on; others take it after 15
 _BEAT = 5.0  # seconds between two signs of life while there is nothing else to write
+_REST = 0.5  # seconds between two looks while nothing is sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +145,11 @@ class Desk:
 
     async def beat(self) -> None:
         """While nothing is sent: show that this run lives, and notice what others do. Returns when they stop it."""
-        beaten = 0.0
         while self.status is Status.SENDING:
-            await asyncio.sleep(min(_BEAT, 25 * _TICK))
-            beaten += min(_BEAT, 25 * _TICK)
+            await asyncio.sleep(_REST)
             await self._look()
-            if beaten >= _BEAT:
-                beaten = 0.0
-                asked = self.monotonic()
-                await self.do(self.lease.turn, (), 0, self.clock.now())
-                self._renewed = asked
+            if self.monotonic() - self._renewed >= _BEAT:
+                await self._renew((), 0)
 
     async def release(self, status: Status, detail: str) -> None:
         """End the work; who has no answer is unknown."""
@@ -354,13 +350,11 @@ class Desk:
             self._close_when_empty(exhausted=self.ration == 0)
             return self.ration == 0
         results, self._results = self._results, []
-        asked = self.monotonic()
         try:
-            turn = await self.do(self.lease.turn, results, limit, self.clock.now())
+            turn = await self._renew(results, limit)
         except BaseException:
             self._results[:0] = results
             raise
-        self._renewed = asked
         self._slots += len(results) - len(turn.claims)
         for digest in {claim.artefact_hash for claim in turn.claims} - self._stencils.keys():
             self._stencils[digest] = await self.do(self._cut, digest)
@@ -374,6 +368,13 @@ class Desk:
         self._close_when_empty(exhausted=exhausted)
         self._ready.set()
         return exhausted
+
+    async def _renew(self, results: Sequence[Result], limit: int) -> Turn:
+        """A turn, from whose beginning the lease counts as renewed."""
+        asked = self.monotonic()
+        turn = await self.do(self.lease.turn, results, limit, self.clock.now())
+        self._renewed = asked
+        return turn
 
     def _close_when_empty(self, *, exhausted: bool) -> None:
         if exhausted and not (self._queue or self._finished or self._signing):

@@ -52,6 +52,11 @@ _OF_SUBSCRIBER = ("id", "state", "paused_until", "language", "all_topics", "gene
 _OF_PERSON = ("address_hash", "typed", "name", "attributes")
 
 
+def unwritten(connection: Connection, mailing_id: int) -> Row[Any] | None:
+    """A wave of the mailing whose rows are not all written."""
+    return connection.execute(select(wave).where(wave.c.mailing_id == mailing_id, ~wave.c.frozen)).first()
+
+
 def count(connection: Connection, found: Row[Any], issue: IssueId) -> tuple[int, int]:
     """How many people a wave will have, and how many of them need an edition that was not approved."""
     people = _readers(found, issue, found.cursor, _LAST_ID)

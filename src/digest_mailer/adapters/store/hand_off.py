@@ -19,7 +19,7 @@ from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.audience import State, eligible
 from digest_mailer.core.delivery import Accepted
 from digest_mailer.core.identity import RowId, SubscriberId
-from digest_mailer.core.mailing import Claim, Result
+from digest_mailer.core.mailing import Claim, Result, Status
 from digest_mailer.core.message import Recipient
 
 ENDED = "the sender ended before the server's answer was kept"
@@ -80,6 +80,12 @@ def settle(
     driver.execute(_PLANNED, (at, mailing))
 
 
+def say_how_it_stands(driver: Connection, mailing: int, status: Status) -> None:
+    """Give the mailing this status. But complete is one with nobody open, whatever was wanted, and nobody else's; and
+    what was closed stays so."""
+    driver.execute(_STANDS, (status, mailing))
+
+
 _DIGEST = 32
 _TIME = "strftime('%Y-%m-%dT%H:%M:%f', {}, 'unixepoch') || '000Z'"  # as tables.stamp writes it
 
@@ -126,6 +132,15 @@ _EXPIRE = f"""
 UPDATE delivery
 SET state = 'expired', due_at = NULL, changed_at = ?, detail = CASE WHEN detail = '' THEN ? ELSE detail END
 WHERE mailing_id = ? AND state IN ('planned', 'deferred') AND {OPEN_ROWS}
+"""  # noqa: S608 - no value of a user
+_STANDS = f"""
+UPDATE mailing SET status = CASE
+    WHEN status = 'closed' THEN status
+    WHEN NOT EXISTS (SELECT 1 FROM delivery WHERE mailing_id = ?2 AND {OPEN_ROWS})
+         AND NOT EXISTS (SELECT 1 FROM wave WHERE mailing_id = ?2 AND NOT frozen) THEN 'complete'
+    WHEN ?1 = 'complete' THEN 'sending'
+    ELSE ?1 END
+WHERE id = ?2
 """  # noqa: S608 - no value of a user
 _RENEW = "UPDATE delivery SET slots = json_set(slots, '$.to', ?, '$.generation', ?) WHERE id = ?"
 _NO_LONGER = """

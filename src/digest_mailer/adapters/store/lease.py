@@ -19,13 +19,12 @@ from pathlib import Path
 from sqlite3 import Connection as Driver
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, select, update
 
 from digest_mailer.adapters.store import hand_off
-from digest_mailer.adapters.store.audience import extend
+from digest_mailer.adapters.store.audience import extend, unwritten
 from digest_mailer.adapters.store.database import Database, explained, incarnation, sqlite
 from digest_mailer.adapters.store.flight_recorder import FlightRecorder, Mark, read
-from digest_mailer.adapters.store.tables import OPEN_ROWS, wave
 from digest_mailer.adapters.store.tables import mailing as mailings
 from digest_mailer.core.errors import Locked
 from digest_mailer.core.identity import IssueId, RowId
@@ -39,7 +38,7 @@ _OTHER = "another process is sending this issue"
 _SEE = "wait for it, or see: digest-mailer status"
 
 
-_Standing = tuple[str | None, int]  # owner and beat
+_Holder = tuple[str | None, int]  # owner and beat
 
 
 class SenderLease:
@@ -57,7 +56,6 @@ class SenderLease:
         self._watcher = database.watcher()
         self._version = -1
         self._standing: tuple[Any, ...] = ()
-        self._wave: Row[Any] | None = None
         self._frozen = False
         self._page = _FIRST_PAGE
         self._closed = False
@@ -117,7 +115,8 @@ class SenderLease:
             if results:
                 hand_off.record(driver, results, self.mailing.fence, self.mailing.transport, now)
             hand_off.settle(driver, self.mailing.id, self.mailing.fence, marks, self.mailing.transport, now)
-            driver.execute(_RELEASE, (status, detail, self.mailing.id))
+            driver.execute(_RELEASE, (detail, self.mailing.id))
+            hand_off.say_how_it_stands(driver, self.mailing.id, status)
 
     def close(self) -> None:
         """Let go of everything; what was not released is for the next sender to settle."""
@@ -141,9 +140,7 @@ class SenderLease:
     def _extend(self) -> None:
         """Write the next part of the audience: a small one first, so that the first message leaves soon."""
         limit, self._page = self._page, min(2 * self._page, _LARGEST_PAGE)
-        found = self._connection.execute(
-            select(wave).where(wave.c.mailing_id == self.mailing.id, ~wave.c.frozen)
-        ).first()
+        found = unwritten(self._connection, self.mailing.id)
         self._frozen = found is None or extend(self._connection, found, self.mailing.issue, limit)
 
     def _beat(self, driver: Driver) -> None:
@@ -168,9 +165,9 @@ def take(
 ) -> SenderLease:
     """Become the sender; see `LedgerStore.lease`."""
 
-    def look() -> _Standing:
+    def look() -> _Holder:
         with database.read() as connection:
-            return _standing(connection, issue)
+            return _holder(connection, issue)
 
     seen = wait_for_silence(look, runs, time.sleep)
     connection = database.connect()
@@ -184,8 +181,8 @@ def take(
 
 
 def wait_for_silence(
-    look: Callable[[], _Standing], runs: Callable[[str], bool | None], rest: Callable[[float], None]
-) -> _Standing:
+    look: Callable[[], _Holder], runs: Callable[[str], bool | None], rest: Callable[[float], None]
+) -> _Holder:
     """Return when nobody sends the mailing, with the last that was seen. `look` answers its owner and beat; `runs`
     whether an owner still does, None where that cannot be asked. Raises Locked when somebody does."""
     until, seen = time.monotonic() + SILENCE, look()
@@ -214,10 +211,10 @@ def recorder_path(database: Path, mailing: int) -> Path:
 
 
 def _take_over(
-    connection: Connection, path: Path, seen: _Standing, issue: IssueId, transport: str, owner: str, now: datetime
+    connection: Connection, path: Path, seen: _Holder, issue: IssueId, transport: str, owner: str, now: datetime
 ) -> Mailing:
     """Raise the fence, after settling what the sender before left."""
-    if _standing(connection, issue) != seen:
+    if _holder(connection, issue) != seen:
         raise Locked(_OTHER, _SEE)
     before = find_mailing(connection, issue)
     if not before:
@@ -230,7 +227,7 @@ def _take_over(
     return replace(before, fence=before.fence + 1, status=Status.SENDING, detail="", transport=transport)
 
 
-def _standing(connection: Connection, issue: IssueId) -> _Standing:
+def _holder(connection: Connection, issue: IssueId) -> _Holder:
     found = select(mailings.c.lease_owner, mailings.c.beat).where(mailings.c.issue == issue)
     row = connection.execute(found).first()
     return (row.lease_owner, row.beat) if row else (None, 0)
@@ -239,13 +236,4 @@ def _standing(connection: Connection, issue: IssueId) -> _Standing:
 _OLD_AGE = timedelta(hours=48)  # of a mailing that was begun before its end was kept
 _BEAT = "UPDATE mailing SET beat = beat + 1 WHERE id = ? AND fence = ?"
 _STANDING = "SELECT status, fence, (SELECT value FROM meta WHERE key = 'sequence') FROM mailing WHERE id = ?"
-# Complete is who has nobody open, whatever the run ended in; and nobody else is.
-_RELEASE = f"""
-UPDATE mailing SET lease_owner = NULL, detail = CASE WHEN ?2 = '' THEN detail ELSE ?2 END, status = CASE
-    WHEN status = 'closed' THEN status
-    WHEN NOT EXISTS (SELECT 1 FROM delivery WHERE mailing_id = ?3 AND {OPEN_ROWS})
-         AND NOT EXISTS (SELECT 1 FROM wave WHERE mailing_id = ?3 AND NOT frozen) THEN 'complete'
-    WHEN ?1 = 'complete' THEN 'sending'
-    ELSE ?1 END
-WHERE id = ?3
-"""  # noqa: S608 - no value of a user
+_RELEASE = "UPDATE mailing SET lease_owner = NULL, detail = CASE WHEN ?1 = '' THEN detail ELSE ?1 END WHERE id = ?2"

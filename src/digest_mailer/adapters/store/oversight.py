@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, text, update
 
-from digest_mailer.adapters.store.audience import extend
-from digest_mailer.adapters.store.database import Database
+from digest_mailer.adapters.store import hand_off
+from digest_mailer.adapters.store.audience import extend, unwritten
+from digest_mailer.adapters.store.database import Database, sqlite
 from digest_mailer.adapters.store.lease import find_mailing
-from digest_mailer.adapters.store.tables import OPEN_ROWS, attempt, delivery, mailing, person, wave
+from digest_mailer.adapters.store.tables import OPEN_ROWS, attempt, delivery, mailing, person
 from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.delivery import Fate, HandOff
 from digest_mailer.core.identity import IssueId, RowId, SubscriberId
@@ -83,7 +84,7 @@ class OversightStore:
                         _note_settled(connection, row, state, why, now)
             found = find_mailing(connection, issue)
             if found and settled:
-                _say_how_it_stands(connection, found.id, found.status)
+                hand_off.say_how_it_stands(sqlite(connection), found.id, found.status)
         return settled
 
     def resend_once(self, issue: IssueId, now: datetime) -> int:
@@ -138,8 +139,7 @@ class OversightStore:
 
 
 def _write_audience(connection: Connection, mailing_id: int, issue: IssueId) -> None:
-    unfrozen = select(wave).where(wave.c.mailing_id == mailing_id, ~wave.c.frozen)
-    while found := connection.execute(unfrozen).first():
+    while found := unwritten(connection, mailing_id):
         extend(connection, found, issue, _PAGE)
 
 
@@ -150,17 +150,6 @@ def _note_settled(connection: Connection, row: RowId, state: HandOff, why: str, 
     values = {"delivery_id": row, "number": last, "ended_at": now, "transport": "", "outcome": state, "reply": why}
     connection.execute(insert(attempt).values(**values))
     connection.execute(update(delivery).where(delivery.c.id == row, delivery.c.attempts < last).values(attempts=last))
-
-
-def _say_how_it_stands(connection: Connection, mailing_id: int, status: Status) -> None:
-    """A mailing is complete with its last open row, and not before."""
-    still = select(delivery.c.id).where(delivery.c.mailing_id == mailing_id, text(OPEN_ROWS)).limit(1)
-    if status is Status.CLOSED:
-        return
-    if connection.execute(still).first() is None:
-        connection.execute(update(mailing).where(mailing.c.id == mailing_id).values(status=Status.COMPLETE))
-    elif status is Status.COMPLETE:
-        connection.execute(update(mailing).where(mailing.c.id == mailing_id).values(status=Status.SENDING))
 
 
 def _at(domain: str) -> Any:
