@@ -2,7 +2,9 @@
 
 import re
 import tempfile
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -429,6 +431,43 @@ def test_without_a_recorder_to_believe_all_that_was_claimed_may_have_left(store:
     assert states[done.row] == "accepted"
     assert states[claimed.row] == states[begun.row] == "unknown"
     assert sorted(states.values()) == ["accepted", "planned", "unknown", "unknown"]
+
+
+class SlowWatcher:
+    """A connection whose every look lasts until the test lets it end, or until somebody closes it meanwhile."""
+
+    def __init__(self, watcher: Any) -> None:
+        self._watcher = watcher
+        self.looking, self.closed, self.go_on = threading.Event(), threading.Event(), threading.Event()
+        self.closed_in_use = False
+
+    def execute(self, *words: Any) -> Any:
+        self.looking.set()
+        self.go_on.wait(10)
+        self.closed_in_use = self.closed.is_set()
+        return self._watcher.execute(*words)
+
+    def close(self) -> None:
+        self.closed.set()
+        self._watcher.close()
+
+
+@pytest.mark.parametrize("look", ["changed", "news"])
+def test_a_look_ends_before_its_connection_is_closed(store: Store, look: str) -> None:
+    lease = store.begin(1)
+    slow = SlowWatcher(lease._watcher)
+    lease._watcher = slow  # type: ignore[assignment]
+    with ThreadPoolExecutor(2) as threads:
+        looked = threads.submit(lease.changed) if look == "changed" else threads.submit(lease.news, [])
+        assert slow.looking.wait(10)
+        closing = threads.submit(lease.close)
+        closed_at_once = slow.closed.wait(0.2)  # SQLite's driver does not bear that: the process would crash
+        slow.go_on.set()
+        looked.result()
+        closing.result()
+    assert not closed_at_once
+    assert not slow.closed_in_use
+    assert slow.closed.is_set()
 
 
 def test_a_mailing_that_is_not_there_cannot_be_sent(store: Store) -> None:

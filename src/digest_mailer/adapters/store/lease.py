@@ -10,6 +10,7 @@ the database. Turns are of one thread. `begin` and `answered` may come from anot
 which look over a connection of their own: to read waits for nobody, where a turn may wait for whoever writes.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,7 @@ class SenderLease:
         path = recorder_path(database.path, mailing.id)
         self._recorder = FlightRecorder(path, life, mailing.id, mailing.fence, slots)
         self._watcher = database.watcher()
+        self._watching = threading.Lock()  # one thread at a time, or the driver reads memory that is gone
         self._version = -1
         self._standing: tuple[Any, ...] = ()
         self._frozen = False
@@ -82,7 +84,7 @@ class SenderLease:
 
     def changed(self) -> bool:
         """Whether the list or the mailing's standing was changed since the last time this was asked."""
-        with explained(self._database.path):
+        with self._watching, explained(self._database.path):
             (version,) = self._watcher.execute("PRAGMA data_version").fetchone()
             if version == self._version:
                 return False
@@ -92,7 +94,7 @@ class SenderLease:
 
     def news(self, rows: Sequence[RowId]) -> News:
         """What others have done to the mailing; `rows` are in hand, and of none has any content left."""
-        with explained(self._database.path):
+        with self._watching, explained(self._database.path):
             status, fence, _ = self._watcher.execute(_STANDING, (self.mailing.id,)).fetchone()
             dropped = hand_off.no_longer_claimed(self._watcher, rows, self.mailing.fence)
         return News(frozenset(dropped), Status(status), fence != self.mailing.fence)
@@ -119,11 +121,13 @@ class SenderLease:
             hand_off.say_how_it_stands(driver, self.mailing.id, status)
 
     def close(self) -> None:
-        """Let go of everything; what was not released is for the next sender to settle."""
+        """Let go of everything; what was not released is for the next sender to settle. A look that is still going
+        on, because whoever wanted it was cancelled, ends first."""
         if not self._closed:
             self._closed = True
             self._recorder.close()
-            self._watcher.close()
+            with self._watching:
+                self._watcher.close()
             self._connection.close()
 
     def _claim(self, driver: Driver, limit: int, now: datetime) -> Sequence[Claim]:
