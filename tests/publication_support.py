@@ -71,8 +71,8 @@ def freeze(app: App, issue_id: str = JULY) -> int:
     assignment = Assignment(article_topics(issue, catalogue), publication.languages, publication.no_match)
     request = WaveRequest(EVERYBODY, assignment, "sandbox:", now, now + timedelta(hours=48))
     people = app.ledger.open_wave(approval, request)
-    with closing(app.ledger.lease(issue.id, "sandbox:", "tests", 1, now)) as lease:
-        assert lease.turn((), 0, now).frozen
+    with closing(app.ledger.lease(issue.id, "sandbox:", "tests", max(people, 1), now)) as lease:
+        assert len(lease.turn((), people, now).claims) == people
         lease.release(Status.SENDING, "", (), (), now)
     return people
 

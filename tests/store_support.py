@@ -17,6 +17,7 @@ from typing import Any
 
 from core_support import JULY, address_of, edition_of
 from digest_mailer.adapters.store.approvals import ApprovalStore
+from digest_mailer.adapters.store.audience import write_all
 from digest_mailer.adapters.store.database import Database
 from digest_mailer.adapters.store.lease import SenderLease
 from digest_mailer.adapters.store.ledger import LedgerStore
@@ -87,8 +88,8 @@ class Store:
         people = self.ledger.open_wave(approval, self.request(segment, now), agree)
         if people:
             with closing(self.lease(issue)) as lease:
-                while not lease.turn((), 0, now).frozen:
-                    pass
+                with self.database.write() as connection:
+                    write_all(connection, lease.mailing.id, issue)
                 lease.release(Status.SENDING, "", (), (), now)
         return people
 

@@ -254,6 +254,10 @@ class Lease(Protocol):
     def answered(self, row: RowId, *, accepted: bool) -> None:
         """Note that the server has answered; survives the end of the process."""
 
+    @property
+    def sequence(self) -> int:
+        """How often the list had changed at the last `changed`."""
+
     def changed(self) -> bool:
         """Whether the list or the mailing's standing has changed since this was last asked; quick."""
 

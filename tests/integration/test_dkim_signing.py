@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -68,7 +67,7 @@ def _verified(content: bytes, number: int, records: dict[str, str]) -> bool:
 
 
 def with_content(content: bytes) -> Message:
-    return replace(plain(), octets=octets(content))
+    return plain()._replace(octets=octets(content))
 
 
 # -- another implementation agrees

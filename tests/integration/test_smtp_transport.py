@@ -199,11 +199,11 @@ def test_words_to_an_idle_connection_end_it(mode: str) -> None:
 def test_addresses_that_would_break_the_command_are_refused(address: str, mode: str) -> None:
     async def case() -> None:
         async with ScriptedServer(extensions=MODES[mode]) as server:
-            message = replace(build(1), envelope=replace(build(1).envelope, recipient=address))
+            message = build(1)._replace(envelope=build(1).envelope._replace(recipient=address))
             outcomes = await deliver(plain(server), [(RowId(1), message), *rows(3)[1:]])
             assert getattr(outcomes[RowId(1)], "scope", None) is Scope.RECIPIENT
             assert kinds(outcomes) == [Refused, Accepted, Accepted]
-            message = replace(build(1), envelope=replace(build(1).envelope, sender=address))
+            message = build(1)._replace(envelope=build(1).envelope._replace(sender=address))
             outcome = await deliver_one(plain(server), message)
             assert getattr(outcome, "scope", None) is Scope.ACCOUNT
             assert server.seen["mail"] == 2

@@ -1,6 +1,5 @@
 """What an SMTP server says, octet by octet; what it offers; and what it is asked."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -84,7 +83,7 @@ def test_xtext(text: str, encoded: str) -> None:
 
 def test_ids_and_addresses_that_are_too_long_for_a_report() -> None:
     message = build(1, recipient=f"{'=' * 200}@example.org")
-    message = replace(message, message_id=f"<{'a' * 98}+b@news.example.org>")
+    message = message._replace(message_id=f"<{'a' * 98}+b@news.example.org>")
     said = Announcer(Extensions(dsn=True)).announcement(message).decode()
     assert f" ENVID={'a' * 98}\r\n" in said
     assert "ORCPT" not in said

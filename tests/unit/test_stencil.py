@@ -78,7 +78,7 @@ def test_octet_by_octet_what_the_plain_way_gives(
         assert found.content == plain.content
         assert (found.envelope, found.message_id, found.values) == (plain.envelope, plain.message_id, plain.values)
         assert found.octets.size == len(plain.content)
-        assert found.octets.wire() == stuff(plain.content) + b".\r\n" == plain.octets.wire()
+        assert b"".join(found.octets.wire()) == stuff(plain.content) + b".\r\n" == b"".join(plain.octets.wire())
         assert (found.text, found.html) == (plain.text, plain.html)
         octets(found.content)
 
@@ -125,7 +125,7 @@ def test_a_value_at_the_start_of_a_line_brings_no_bare_dot() -> None:
     message = Stencil(edition_of(labels=labels, why=why, text=split_slots(f"{Slot.WHY.mark}\n.end")), NOON, KEYS)
     found = message.address(recipient_of(topics=words_of((0,)), all_topics=False))
     assert b"\r\n.hidden\r\n.end\r\n" in found.content
-    assert b"\r\n..hidden\r\n..end\r\n" in found.octets.wire()
+    assert b"\r\n..hidden\r\n..end\r\n" in b"".join(found.octets.wire())
 
 
 def test_the_boundary_is_in_no_value() -> None:

@@ -7,7 +7,7 @@ attempt. `core.dkim` says what is signed; here it is only computed.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -111,7 +111,7 @@ class DkimSigner:
         for key in self._keys:
             header = unsigned(parts, Stamp(key.algorithm, self._domain, key.selector, at))
             lines.append(finished(header, key.sign(to_sign(parts, header))))
-        return replace(message, octets=message.octets.behind(b"".join(lines)))
+        return message._replace(octets=message.octets.behind(b"".join(lines)))
 
 
 def _pieces(octets: Octets) -> list[bytes]:

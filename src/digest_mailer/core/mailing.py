@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from digest_mailer.core.audience import Segment
 from digest_mailer.core.delivery import OPEN, Fate, HandOff, Outcome
@@ -63,8 +64,7 @@ class WaveRequest:
     sequence: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A row of the ledger that this sender has taken, with what its message needs."""
 
     row: RowId
@@ -73,8 +73,7 @@ class Claim:
     attempts: int  # before this one
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What one attempt ended in, and where its row goes from there."""
 
     row: RowId
@@ -92,7 +91,7 @@ class Turn:
     """What a sender gets from the ledger in one step."""
 
     claims: Sequence[Claim]
-    frozen: bool  # the audience is written: no row will be added
+    sequence: int  # how often the list had changed when these were claimed
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from typing import NamedTuple
 
 from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.edition import Edition, Slot, escape_html, fill
@@ -29,8 +30,7 @@ ID_OCTETS = 16  # of a Message-ID; in hex twice as many characters
 _POLICY = SMTP.clone(max_line_length=76)  # of quoted-printable: RFC 2045 section 6.7, rule 5
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """What a message needs of a subscriber."""
 
     id: SubscriberId
@@ -57,16 +57,14 @@ class Keys:
 SAMPLE_KEYRING = Keys(SAMPLE_KEYS, SAMPLE_KEY)
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """Return path and recipient as SMTP sees them (RFC 5321 section 3.3)."""
 
     sender: str
     recipient: str
 
 
-@dataclass(frozen=True, slots=True)
-class SlotValues:
+class SlotValues(NamedTuple):
     """The reader's own values, and both parts with them filled in, for who needs them decoded."""
 
     edition: Edition
@@ -94,8 +92,7 @@ class SlotValues:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A finished message. Built by `address` or by a stencil, never altered after; a signature in front makes
     another one. What only some ways out need is put together when it is asked for."""
 

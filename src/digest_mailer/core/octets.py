@@ -7,6 +7,7 @@ pieces, because messages of one edition share nearly all of theirs; the pieces w
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_LINE = 998  # without CRLF: RFC 5322 section 2.1.1, RFC 5321 section 4.5.3.1.6
 _LEADING_DOT = re.compile(rb"(?m)^\.")
@@ -24,8 +25,7 @@ class Form:
     holes: tuple[tuple[int, int, slice], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Octets:
+class Octets(NamedTuple):
     """Headers and body. Build it with `octets`, or from a form of something that was built with it."""
 
     form: Form
@@ -33,18 +33,23 @@ class Octets:
     size: int  # of the content, in octets: what SIZE= says (RFC 1870)
 
     def __bytes__(self) -> bytes:
-        return b"".join(self._fill(self.form.pieces))
+        return b"".join(self.pieces())
 
-    def wire(self) -> bytes:
-        """What follows 354: the content with its leading dots doubled, and the final dot."""
+    def pieces(self) -> list[bytes]:
+        """The content. The large pieces are the same objects in every message of an edition: whoever writes them as
+        they are saves a copy, and the processor finds them where it left them."""
+        return self._fill(self.form.pieces)
+
+    def wire(self) -> list[bytes]:
+        """What follows 354, in pieces: the content with its leading dots doubled, and the final dot."""
         pieces = self._fill(self.form.stuffed)
         pieces.append(_FINAL_DOT)
-        return b"".join(pieces)
+        return pieces
 
     def behind(self, header: bytes) -> "Octets":
         """The same content with finished header lines in front of it, as a signature is put there."""
         front = octets(header)
-        pieces = front.form.pieces + tuple(self._fill(self.form.pieces))
+        pieces = front.form.pieces + tuple(self.pieces())
         stuffed = front.form.stuffed + tuple(self._fill(self.form.stuffed))
         return Octets(Form(pieces, stuffed, ()), (), front.size + self.size)
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from digest_mailer.core.delivery import Accepted, Deferred, Outcome, Scope
 
+_MOST_DOMAINS = 10_000  # kept in mind
 _RUN = 20  # acceptances in a row that let one more in flight
 
 # Domains of one provider; `*` stands for the endings of countries, like ca and co.uk.
@@ -64,6 +65,11 @@ class _Family:
     def __post_init__(self) -> None:
         self.allowed = self.most
 
+    @property
+    def idle(self) -> bool:
+        """Whether it is as it was at the beginning."""
+        return not self.in_flight and not self.bucket and self.allowed == self.most
+
 
 @dataclass
 class Pacer:
@@ -75,17 +81,13 @@ class Pacer:
 
     def __post_init__(self) -> None:
         self._all = Bucket(self.per_second) if self.per_second else None
-        self._known: dict[str, str] = {}
+        self._domains: dict[str, _Family] = {}
         self._families: dict[str, _Family] = {}
         self.busy = bool(self.per_second or self.limits)  # whether anything is limited
 
     def family(self, domain: str) -> str:
         """The family of a domain; the domain itself when it is of none."""
-        if domain not in self._known:
-            self._known[domain] = next(
-                (name for name, domains in self.families.items() if _is_among(domain, domains)), domain
-            )
-        return self._known[domain]
+        return next((name for name, domains in self.families.items() if _is_among(domain, domains)), domain)
 
     def delay(self, domain: str, now: float) -> float:
         """Seconds until a message to this domain may go; 0 for now, infinite until another one is answered."""
@@ -99,9 +101,10 @@ class Pacer:
         """A message to this domain goes."""
         found = self._of(domain)
         found.in_flight += 1
-        for bucket in (self._all, found.bucket):
-            if bucket:
-                bucket.spend()
+        if self._all:
+            self._all.spend()
+        if found.bucket:
+            found.bucket.spend()
 
     def end(self, domain: str, outcome: Outcome | None) -> None:
         """It was answered; None when it was dropped."""
@@ -120,12 +123,22 @@ class Pacer:
         return min(grown, found.most) if found.most else grown
 
     def _of(self, domain: str) -> _Family:
+        return self._domains.get(domain) or self._meet(domain)
+
+    def _meet(self, domain: str) -> _Family:
+        """A domain that was not seen lately. A list may have as many domains as people, so only some are kept in mind,
+        and of the others what is not as at the beginning."""
+        if len(self._domains) >= _MOST_DOMAINS:
+            self._domains.clear()
+            self._families = {name: found for name, found in self._families.items() if not found.idle}
         name = self.family(domain)
-        if name not in self._families:
+        found = self._families.get(name)
+        if found is None:
             limit = self.limits.get(name, Limit())
             bucket = Bucket(limit.per_minute / 60) if limit.per_minute else None
-            self._families[name] = _Family(limit.in_flight, bucket)
-        return self._families[name]
+            found = self._families[name] = _Family(limit.in_flight, bucket)
+        self._domains[domain] = found
+        return found
 
 
 def asks_for_patience(outcome: Outcome) -> bool:

@@ -2,10 +2,11 @@
 
 The desk is the `Work` of a transport. The transport takes messages from it and settles them without waiting; the
 desk meanwhile takes turns with the ledger on another thread, so that there is always something to take and results
-become durable in batches. It addresses a message only when the transport can work on it, and asks the retry policy
-what follows each answer. Every 20 milliseconds it looks whether others have moved rows: who has left is dropped
-before their message is begun. And nothing is begun on a lease that was not renewed for some seconds: a process that
-was asleep must first find out whether another one sends in its place.
+become durable in batches. Messages are addressed on that thread too, a turn's at a time: many in a row take half the
+time of as many between writes to the network. The desk asks the retry policy what follows each answer. Every 20
+milliseconds it looks whether others have moved rows: who has left is dropped before their message is begun. And
+nothing is begun on a lease that was not renewed for some seconds: a process that was asleep must first find out
+whether another one sends in its place.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ParamSpec, TypeVar, assert_never
+from typing import ParamSpec, TypeVar, assert_never
 
 from digest_mailer.core.delivery import (
     Accepted,
@@ -35,9 +36,9 @@ from digest_mailer.core.delivery import (
 from digest_mailer.core.edition import decode_edition
 from digest_mailer.core.health import Health
 from digest_mailer.core.identity import RowId
-from digest_mailer.core.mailing import Claim, Result, Status, Turn
+from digest_mailer.core.mailing import Claim, Result, Status
 from digest_mailer.core.message import Keys, Message
-from digest_mailer.core.pacing import Pacer
+from digest_mailer.core.pacing import Pacer, asks_for_patience
 from digest_mailer.core.stencil import Stencil
 from digest_mailer.ports import Approvals, Clock, Lease, Signer, Transport
 
@@ -53,13 +54,14 @@ _BEAT = 5.0  # seconds between two signs of life while there is nothing else to 
 _REST = 0.5  # seconds between two looks while nothing is sent
 
 
-@dataclass(frozen=True, slots=True)
-class _InHand:
-    """A message that a transport has taken."""
+@dataclass(slots=True)
+class _Parcel:
+    """A claimed row with its message."""
 
     claim: Claim
-    digest: bytes
-    started: datetime | None = None
+    message: Message
+    domain: str  # where it goes
+    started: datetime | None = None  # since when some of it may be on the wire
 
 
 @dataclass
@@ -88,19 +90,21 @@ class Desk:
     status: Status = Status.SENDING  # as others have set it
 
     def __post_init__(self) -> None:
-        self._queue: deque[Claim] = deque()
-        self._finished: deque[tuple[Claim, Message]] = deque()  # signed ahead, because that takes long
+        self._queue: deque[_Parcel] = deque()
+        self._signed: deque[_Parcel] = deque()  # some ahead, because signing takes long
+        self._supply = self._signed if self.signer else self._queue  # what can be taken from
+        self._low = self.window // 4  # so many are claimed at once, and as many results written
         self._signing = 0
         self._paced = False  # what is there may not go yet
         self._press = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="sign") if self.signer else None
         self._unbegun: set[RowId] = set()  # claimed, and nothing of the message has left
-        self._in_hand: dict[RowId, _InHand] = {}
+        self._in_hand: dict[RowId, _Parcel] = {}  # the transport's
         self._results: list[Result] = []
         self._dropped: set[RowId] = set()
-        self._unlooked = False  # rows were claimed since the last look
+        self._claimed_as_of: int | None = None  # of what was claimed since the last look, the oldest sequence
         self._gone: list[RowId] = []
         self._slots = self.window
-        self._stencils: dict[str, Stencil] = {}
+        self._stencils: dict[str, Stencil] = {}  # of the ledger's thread
         self._renewed = self.monotonic()
         self._closed = False  # nothing further is given out in this round
         self._ready = asyncio.Event()  # there may be something to take, or it has ended
@@ -118,9 +122,10 @@ class Desk:
         exhausted = False
         watching = asyncio.create_task(self._watch())
         try:
+            quiet = True
             while not self._delivery.done() and not watching.done():
-                exhausted = await self._turn() or exhausted
-                await self._sleep()
+                exhausted = await self._turn(flush=quiet) or exhausted
+                quiet = await self._sleep()
             if watching.done():
                 await watching  # it ends only in trouble
             with suppress(asyncio.CancelledError):  # by `drop`; whoever cancels this task is heard below
@@ -129,7 +134,7 @@ class Desk:
             watching.cancel()
             await asyncio.wait([watching])
             await self._end_delivery()
-        await self._turn()
+        await self._turn(flush=True)
         return exhausted
 
     def close(self) -> None:
@@ -167,17 +172,17 @@ class Desk:
 
     def take(self) -> tuple[RowId, Message] | None:
         """See `ports.Work`."""
-        while not self._closed and not self._is_stale and (taken := self._next()):
-            claim, message = taken
-            if claim.row in self._dropped:
-                self._let_go(claim.row)
+        while not self._closed and not self._is_stale and (parcel := self._next()):
+            row = parcel.claim.row
+            if row in self._dropped:
+                self._let_go(row)
                 continue
             if len(self._queue) < self._low:
                 self._wake.set()
-            message = message or self._address(claim)
-            self.pacer.begin(claim.recipient.address.domain)
-            self._in_hand[claim.row] = _InHand(claim, message.digest)
-            return claim.row, message
+            if self.pacer.busy:
+                self.pacer.begin(parcel.domain)
+            self._in_hand[row] = parcel
+            return row, parcel.message
         return None
 
     async def more(self) -> bool:
@@ -191,33 +196,33 @@ class Desk:
     def begin(self, row: RowId, connection: str = "") -> bool:
         """See `ports.Work`."""
         del connection
-        found = self._in_hand[row]
+        parcel = self._in_hand[row]
         if row in self._dropped or self._is_stale:
             del self._in_hand[row]
-            self.pacer.end(found.claim.recipient.address.domain, None)
+            self._pace(parcel, None)
             if row in self._dropped:
                 self._let_go(row)
             else:
-                self._queue.appendleft(found.claim)
+                self._supply.appendleft(parcel)
             return False
         self.lease.begin(row)
         self._unbegun.discard(row)
-        self._in_hand[row] = _InHand(found.claim, found.digest, self.clock.now())
+        parcel.started = self.clock.now()
         return True
 
     def settle(self, row: RowId, outcome: Outcome, connection: str = "") -> None:
         """See `ports.Work`."""
-        found = self._in_hand.pop(row)
-        self._unbegun.discard(row)
-        self.pacer.end(found.claim.recipient.address.domain, outcome)
-        if self._paced:
-            self._go_on()
-        now = self.clock.now()
-        if found.started and not isinstance(outcome, Unknown):
+        parcel = self._in_hand.pop(row)
+        self._pace(parcel, outcome)
+        now, started = self.clock.now(), parcel.started
+        if started is None:
+            self._unbegun.discard(row)
+        elif not isinstance(outcome, Unknown):
             self.lease.answered(row, accepted=isinstance(outcome, Accepted))
-        state, due = self._follow(found.claim, outcome, now)
-        self._results.append(Result(row, outcome, state, due, found.started, now, connection, found.digest))
-        if len(self._results) >= self._low:
+        state, due = self._follow(parcel.claim, outcome, now)
+        results = self._results
+        results.append(Result(row, outcome, state, due, started, now, connection, parcel.message.digest))
+        if len(results) >= self._low:
             self._wake.set()
         self.on_progress(state)
 
@@ -227,10 +232,6 @@ class Desk:
     def _is_stale(self) -> bool:
         """Whether another process may have taken over, for all this one knows."""
         return self.monotonic() - self._renewed > _STALE
-
-    @property
-    def _low(self) -> int:
-        return self.window // 4
 
     def _follow(self, claim: Claim, outcome: Outcome, now: datetime) -> tuple[HandOff, datetime | None]:
         """Where a row goes after an answer, and whether the run may go on."""
@@ -261,34 +262,36 @@ class Desk:
         self.hopeless = self.hopeless or hopeless
         self.close()
 
-    def _next(self) -> tuple[Claim, Message | None] | None:
-        """The next claim; where messages are signed, with its message."""
+    def _next(self) -> _Parcel | None:
+        """The next that may go."""
         if self.signer:
             self._sign_ahead()
-        place = self._first_that_may_go() if self.pacer.busy else 0
-        if place is None or not self._supply:
+        supply = self._supply
+        if not self.pacer.busy:
+            return supply.popleft() if supply else None
+        place = self._first_that_may_go()
+        if place is None:
             return None
-        if self.signer:
-            found = self._finished[place]
-            del self._finished[place]
-            return found
-        if not place:
-            return self._queue.popleft(), None
-        claim = self._queue[place]
-        del self._queue[place]
-        return claim, None
+        parcel = supply[place]
+        del supply[place]
+        return parcel
 
-    @property
-    def _supply(self) -> Sequence[Any]:
-        """What can be taken from."""
-        return self._finished if self.signer else self._queue
+    def _pace(self, parcel: _Parcel, outcome: Outcome | None) -> None:
+        """Count an answer. As long as nothing is limited, and nobody asks for patience, nothing is counted."""
+        if not self.pacer.busy:
+            if outcome is None or not asks_for_patience(outcome):
+                return
+            for one in (parcel, *self._in_hand.values()):
+                self.pacer.begin(one.domain)
+        self.pacer.end(parcel.domain, outcome)
+        if self._paced:
+            self._go_on()
 
     def _first_that_may_go(self) -> int | None:
         """The place of the first that no limit holds back; None when all are, and then the time is watched."""
         now, waits = self.monotonic(), []
-        claims = (claim for claim, _ in self._finished) if self.signer else iter(self._queue)
-        for place, claim in enumerate(claims):
-            wait = self.pacer.delay(claim.recipient.address.domain, now)
+        for place, parcel in enumerate(self._supply):
+            wait = self.pacer.delay(parcel.domain, now)
             if not wait:
                 return place
             waits.append(wait)
@@ -303,31 +306,30 @@ class Desk:
         self._paced = False
         self._ready.set()
 
-    def _address(self, claim: Claim) -> Message:
-        return self._stencils[claim.artefact_hash].address(claim.recipient)
-
     def _sign_ahead(self) -> None:
         """Keep all processors signing, a little ahead of what is taken."""
         if not self._press:
             return
-        while self._queue and self._signing + len(self._finished) < _AHEAD:
+        while self._queue and self._signing + len(self._signed) < _AHEAD:
             batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
             self._signing += len(batch)
             loop = asyncio.get_running_loop()
             done = loop.run_in_executor(self._press, self._sign, batch)
-            done.add_done_callback(self._signed)
+            done.add_done_callback(self._on_signed)
 
-    def _sign(self, batch: Sequence[Claim]) -> list[tuple[Claim, Message]]:
+    def _sign(self, batch: list[_Parcel]) -> list[_Parcel]:
         signer, at = self.signer, self.lease.mailing.started
         assert signer  # noqa: S101 - else there is no press
-        return [(claim, signer.sign(self._address(claim), at)) for claim in batch]
+        for parcel in batch:
+            parcel.message = signer.sign(parcel.message, at)
+        return batch
 
-    def _signed(self, done: "asyncio.Future[list[tuple[Claim, Message]]]") -> None:
+    def _on_signed(self, done: "asyncio.Future[list[_Parcel]]") -> None:
         if done.cancelled():
             return
-        messages = done.result()
-        self._signing -= len(messages)
-        self._finished.extend(messages)
+        parcels = done.result()
+        self._signing -= len(parcels)
+        self._signed.extend(parcels)
         self._sign_ahead()
         self._ready.set()
 
@@ -336,8 +338,9 @@ class Desk:
         self._dropped.discard(row)
         self._gone.append(row)
 
-    async def _turn(self) -> bool:
-        """One step with the ledger, if there is reason for one; whether it said that nobody is due any more."""
+    async def _turn(self, *, flush: bool) -> bool:
+        """One step with the ledger, if there is reason for one; whether it said that nobody is due any more. Results
+        wait until there are many, or until they are to be flushed."""
         batch = self._low
         limit = batch if len(self._queue) < batch and self._slots >= batch and not self._closed else 0
         if self.ration is not None:
@@ -346,38 +349,50 @@ class Desk:
             gone, self._gone = self._gone, []
             await self.do(self.lease.let_go, gone)
             self._slots += len(gone)
-        if not limit and not self._results and not self._is_stale:
+        ripe = len(self._results) >= (1 if flush else batch)
+        if not limit and not ripe and not self._is_stale:
             self._close_when_empty(exhausted=self.ration == 0)
             return self.ration == 0
         results, self._results = self._results, []
         try:
-            turn = await self._renew(results, limit)
+            parcels, as_of = await self._renew(results, limit)
         except BaseException:
             self._results[:0] = results
             raise
-        self._slots += len(results) - len(turn.claims)
-        for digest in {claim.artefact_hash for claim in turn.claims} - self._stencils.keys():
-            self._stencils[digest] = await self.do(self._cut, digest)
+        self._slots += len(results) - len(parcels)
         if self.ration is not None:
-            self.ration -= len(turn.claims)
-        self._queue.extend(turn.claims)
-        self._unbegun.update(claim.row for claim in turn.claims)
-        self._unlooked = bool(turn.claims) or self._unlooked
+            self.ration -= len(parcels)
+        self._queue.extend(parcels)
+        self._unbegun.update(parcel.claim.row for parcel in parcels)
+        if parcels and self._claimed_as_of is None:
+            self._claimed_as_of = as_of
         self._sign_ahead()
-        exhausted = (bool(limit) and not turn.claims) or self.ration == 0
+        exhausted = (bool(limit) and not parcels) or self.ration == 0
         self._close_when_empty(exhausted=exhausted)
         self._ready.set()
         return exhausted
 
-    async def _renew(self, results: Sequence[Result], limit: int) -> Turn:
+    async def _renew(self, results: Sequence[Result], limit: int) -> tuple[list[_Parcel], int]:
         """A turn, from whose beginning the lease counts as renewed."""
         asked = self.monotonic()
-        turn = await self.do(self.lease.turn, results, limit, self.clock.now())
+        packed = await self.do(self._pack, results, limit, self.clock.now())
         self._renewed = asked
-        return turn
+        return packed
+
+    def _pack(self, results: Sequence[Result], limit: int, now: datetime) -> tuple[list[_Parcel], int]:
+        """A turn with the ledger, on its thread: what was claimed, addressed, and as of which sequence."""
+        turn = self.lease.turn(results, limit, now)
+        for digest in {claim.artefact_hash for claim in turn.claims} - self._stencils.keys():
+            edition = decode_edition(self.approvals.artefact(digest))
+            self._stencils[digest] = Stencil(edition, self.lease.mailing.started, self.keys)
+        return [self._address(claim) for claim in turn.claims], turn.sequence
+
+    def _address(self, claim: Claim) -> _Parcel:
+        reader = claim.recipient
+        return _Parcel(claim, self._stencils[claim.artefact_hash].address(reader), reader.address.domain)
 
     def _close_when_empty(self, *, exhausted: bool) -> None:
-        if exhausted and not (self._queue or self._finished or self._signing):
+        if exhausted and not (self._queue or self._signed or self._signing):
             self.close()
 
     async def _watch(self) -> None:
@@ -387,22 +402,28 @@ class Desk:
             await asyncio.sleep(_TICK)
 
     async def _look(self) -> None:
-        """Notice what others have done."""
-        if not await asyncio.to_thread(self.lease.changed) and not self._unlooked:
+        """Notice what others have done. What was claimed before a change and came to the desk after it is looked at
+        in the next look."""
+        changed = await asyncio.to_thread(self.lease.changed)
+        if not changed and (self._claimed_as_of is None or self._claimed_as_of >= self.lease.sequence):
             return
-        self._unlooked = False  # what is claimed from here on is looked at again
+        self._claimed_as_of = None
         news = await asyncio.to_thread(self.lease.news, list(self._unbegun))
         self._dropped |= news.dropped & self._unbegun
         self.status = news.status
         if news.status is not Status.SENDING or news.overtaken:
             self.close()
 
-    async def _sleep(self) -> None:
-        """Until there is something to write, but no longer than a tick."""
-        with suppress(TimeoutError):
+    async def _sleep(self) -> bool:
+        """Until there is something to write, but no longer than a tick; whether it was a whole tick."""
+        try:
             async with asyncio.timeout(_TICK):
                 await self._wake.wait()
-        self._wake.clear()
+        except TimeoutError:
+            return True
+        finally:
+            self._wake.clear()
+        return False
 
     async def _end_delivery(self) -> None:
         """Nothing may still be on its way when rows are given back."""
@@ -411,10 +432,6 @@ class Desk:
             self.close()
             delivery.cancel()
             await asyncio.wait([delivery])
-
-    def _cut(self, digest: str) -> Stencil:
-        edition = decode_edition(self.approvals.artefact(digest))
-        return Stencil(edition, self.lease.mailing.started, self.keys)
 
     async def do(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Call a port of the store on its one thread."""

@@ -13,9 +13,11 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Insert,
     Row,
     Subquery,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -59,19 +61,16 @@ def unwritten(connection: Connection, mailing_id: int) -> Row[Any] | None:
 
 def count(connection: Connection, found: Row[Any], issue: IssueId) -> tuple[int, int]:
     """How many people a wave will have, and how many of them need an edition that was not approved."""
-    people = _readers(found, issue, found.cursor, _LAST_ID)
+    people = _readers(found, issue, literal(found.cursor), literal(_LAST_ID))
     total, lacking = connection.execute(select(func.count(), func.count().filter(people.c.hash.is_(None)))).one()
     return total, lacking
 
 
-def extend(connection: Connection, found: Row[Any], issue: IssueId, limit: int) -> bool:
-    """Write rows for up to `limit` more people of the list; whether these were the last."""
-    ids = select(subscriber.c.id).where(subscriber.c.id > found.cursor).order_by(subscriber.c.id).limit(limit)
-    page = ids.subquery()
-    number, last = connection.execute(select(func.count(), func.max(page.c.id))).one()
-    frozen = bool(number < limit)
-    end = _LAST_ID if frozen else last
-    people = _readers(found, issue, found.cursor, end)
+def writing(found: Row[Any], issue: IssueId) -> Insert:
+    """The statement that writes a wave's rows for people behind one id, up to another. To build it takes longer than to
+    write some hundred rows with it, so it is to be kept."""
+    after, last = (bindparam(name, type_=subscriber.c.id.type) for name in ("after", "last"))
+    people = _readers(found, issue, after, last)
     values = {
         "mailing_id": literal(found.mailing_id),
         "wave_id": literal(found.id),
@@ -84,14 +83,30 @@ def extend(connection: Connection, found: Row[Any], issue: IssueId, limit: int) 
         "changed_at": literal(found.created_at, delivery.c.changed_at.type),
     }
     rows = select(*values.values()).order_by(people.c.id)
-    connection.execute(insert(delivery).from_select(list(values), rows))
+    return insert(delivery).from_select(list(values), rows)
+
+
+def extend(connection: Connection, found: Row[Any], rows: Insert, limit: int) -> bool:
+    """Write rows for up to `limit` more people of the list; whether these were the last."""
+    ids = select(subscriber.c.id).where(subscriber.c.id > found.cursor).order_by(subscriber.c.id).limit(limit)
+    page = ids.subquery()
+    number, last = connection.execute(select(func.count(), func.max(page.c.id))).one()
+    frozen = bool(number < limit)
+    end = _LAST_ID if frozen else last
+    connection.execute(rows, {"after": found.cursor, "last": end})
     connection.execute(update(wave).where(wave.c.id == found.id).values(cursor=end, frozen=frozen))
     if frozen:
         connection.execute(delete(audience_before).where(audience_before.c.wave_id == found.id))
     return frozen
 
 
-def _readers(found: Row[Any], issue: IssueId, after: int, last: int) -> Subquery:
+def write_all(connection: Connection, mailing_id: int, issue: IssueId) -> None:
+    """Write all rows of the mailing that are still to be written."""
+    while found := unwritten(connection, mailing_id):
+        extend(connection, found, writing(found, issue), _LAST_ID)
+
+
+def _readers(found: Row[Any], issue: IssueId, after: ColumnElement[int], last: ColumnElement[int]) -> Subquery:
     """People behind one id, up to another, who get the issue: their hash, their values, and their edition."""
     assignment = assignment_from_json(found.assignment)
     people = _as_of(found, after, last)
@@ -120,7 +135,7 @@ def _readers(found: Row[Any], issue: IssueId, after: int, last: int) -> Subquery
     )
 
 
-def _as_of(found: Row[Any], after: int, last: int) -> Subquery:
+def _as_of(found: Row[Any], after: ColumnElement[int], last: ColumnElement[int]) -> Subquery:
     """Everybody as they were when the wave was made."""
     changed = exists().where(audience_before.c.wave_id == found.id, audience_before.c.id == subscriber.c.id)
     names = (*_OF_SUBSCRIBER, *(f"topics_{number}" for number in range(4)))

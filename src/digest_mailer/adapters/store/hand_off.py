@@ -2,9 +2,11 @@
 
 Each function works inside the transaction that its caller opened. Many rows go in and out of one statement, as
 JSON: SQLite then works through them in one step, during which Python does something else, where a statement for
-each row would have the two threads of a sender wait for each other. Every change asks for the fence of the row, so
-a sender that was overtaken changes nothing. Rows that were put back come last among the planned ones: a message
-that breaks every connection does not keep the others waiting.
+each row would have the two threads of a sender wait for each other. An acceptance, as nearly all results are, is
+one string with its fields at fixed places: to read a field out of JSON inside JSON costs more than to write it.
+
+Every change asks for the fence of the row, so a sender that was overtaken changes nothing. Rows that were put back
+come last among the planned ones: a message that breaks every connection does not keep the others waiting.
 """
 
 import json
@@ -17,7 +19,7 @@ from digest_mailer.adapters.store.flight_recorder import Mark
 from digest_mailer.adapters.store.tables import OPEN_ROWS, stamp
 from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.audience import State, eligible
-from digest_mailer.core.delivery import Accepted
+from digest_mailer.core.delivery import Accepted, HandOff
 from digest_mailer.core.identity import RowId, SubscriberId
 from digest_mailer.core.mailing import Claim, Result, Status
 from digest_mailer.core.message import Recipient
@@ -30,10 +32,18 @@ RECORDED = "taken; the sender ended before the server's words were kept"
 
 def record(driver: Connection, results: Sequence[Result], fence: int, transport: str, now: datetime) -> None:
     """Keep what attempts ended in and where their rows go from there. Nothing of rows that another sender has."""
-    rows = json.dumps([_values(result) for result in results], ensure_ascii=False)
-    digests = b"".join(result.digest.ljust(_DIGEST, b"\0") for result in results)
-    driver.execute(_KEEP_ATTEMPTS, (rows, transport, fence))
-    driver.execute(_KEEP_RESULTS, (rows, digests, stamp(now), fence))
+    accepted: list[Result] = []
+    others: list[Result] = []
+    for result in results:
+        (accepted if result.state is HandOff.ACCEPTED and result.started else others).append(result)
+    if accepted:
+        rows = json.dumps([_line(result) for result in accepted], ensure_ascii=False)
+        driver.execute(_KEEP_ACCEPTED_ATTEMPTS, (rows, transport, fence))
+        driver.execute(_KEEP_ACCEPTED, (rows, _digests(accepted), stamp(now), fence))
+    if others:
+        rows = json.dumps([_values(result) for result in others], ensure_ascii=False)
+        driver.execute(_KEEP_ATTEMPTS, (rows, transport, fence))
+        driver.execute(_KEEP_RESULTS, (rows, _digests(others), stamp(now), fence))
 
 
 def claim(driver: Connection, mailing: int, fence: int, limit: int, now: datetime) -> Sequence[Claim]:
@@ -86,6 +96,7 @@ def say_how_it_stands(driver: Connection, mailing: int, status: Status) -> None:
     driver.execute(_STANDS, (status, mailing))
 
 
+_ACTIVE = str(State.ACTIVE)
 _DIGEST = 32
 _TIME = "strftime('%Y-%m-%dT%H:%M:%f', {}, 'unixepoch') || '000Z'"  # as tables.stamp writes it
 
@@ -107,6 +118,21 @@ SET state = CASE WHEN delivery.state = 'claimed' OR r.state IN ('accepted', 'ref
     detail = r.detail, attempts = attempts + 1, message_digest = substr(?2, r.place * 32 + 1, 32), changed_at = ?3
 FROM (SELECT key AS place, value ->> 0 AS id, value ->> 1 AS state, value ->> 2 AS due, value ->> 3 AS detail
       FROM json_each(?1)) r
+WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.state IN ('claimed', 'suppressed', 'cancelled')
+"""
+# an acceptance: id 20 | started 17 | ended 17 | length of connection 3 | connection | reply
+_KEEP_ACCEPTED_ATTEMPTS = f"""
+INSERT INTO attempt (delivery_id, number, started_at, ended_at, transport, connection, outcome, reply)
+SELECT d.id, d.attempts + 1, {_TIME.format("substr(r.value, 21, 17)")}, {_TIME.format("substr(r.value, 38, 17)")}, ?2,
+       substr(r.value, 58, substr(r.value, 55, 3)), 'accepted', substr(r.value, 58 + substr(r.value, 55, 3))
+FROM json_each(?1) r CROSS JOIN delivery d ON d.id = CAST(substr(r.value, 1, 20) AS INTEGER)
+WHERE d.fence = ?3 AND d.state IN ('claimed', 'suppressed', 'cancelled')
+"""  # noqa: S608 - no value of a user
+_KEEP_ACCEPTED = """
+UPDATE delivery
+SET state = 'accepted', due_at = NULL, detail = '', attempts = attempts + 1,
+    message_digest = substr(?2, r.place * 32 + 1, 32), changed_at = ?3
+FROM (SELECT key AS place, CAST(substr(value, 1, 20) AS INTEGER) AS id FROM json_each(?1)) r
 WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.state IN ('claimed', 'suppressed', 'cancelled')
 """
 _DUE = f"""
@@ -169,6 +195,18 @@ UPDATE delivery SET state = 'planned', changed_at = ? WHERE mailing_id = ? AND s
 """  # noqa: S608
 
 
+def _line(result: Result) -> str:
+    """An acceptance as the statements above read it."""
+    row, outcome, _, _, started, ended, connection, _ = result
+    assert started  # noqa: S101 - else it has other statements
+    name = connection[:999]
+    return f"{row:020d}{started.timestamp():017.6f}{ended.timestamp():017.6f}{len(name):03d}{name}{outcome.reply}"
+
+
+def _digests(results: Sequence[Result]) -> bytes:
+    return b"".join(result.digest.ljust(_DIGEST, b"\0") for result in results)
+
+
 def _values(result: Result) -> tuple[Any, ...]:
     """A result as the statements above read it."""
     outcome = result.outcome
@@ -192,7 +230,7 @@ def _values(result: Result) -> tuple[Any, ...]:
 def _why_not(row: list[Any], today: date) -> str:
     """Why the person of a row may not get it after all; empty when they may."""
     _, _, _, slots, _, state, paused_until, suppressed, typed, _ = row
-    if state == State.ACTIVE and typed is not None and slots is not None and not suppressed:
+    if state == _ACTIVE and typed is not None and slots is not None and not suppressed:
         return ""
     if state is None or typed is None or slots is None:
         return "erased"
@@ -202,20 +240,13 @@ def _why_not(row: list[Any], today: date) -> str:
 
 def _claims(driver: Connection, rows: Sequence[list[Any]]) -> list[Claim]:
     """The rows as claims; mail goes to the present address, with the present generation of tokens."""
-    renewed = [(row[8], row[9], row[0]) for row in rows if (row[3]["to"], row[3]["generation"]) != (row[8], row[9])]
+    claims, renewed = [], []
+    for identifier, person, artefact_hash, slots, attempts, _, _, _, typed, generation in rows:
+        if slots["to"] != typed or slots["generation"] != generation:
+            renewed.append((typed, generation, identifier))
+        address, topics = EmailAddress(typed, typed.lower()), tuple(slots["topics"])
+        reader = Recipient(SubscriberId(person), address, slots["name"], topics, bool(slots["all"]), generation)
+        claims.append(Claim(RowId(identifier), reader, artefact_hash, attempts))
     if renewed:
         driver.executemany(_RENEW, renewed)
-    return [_claim(row) for row in rows]
-
-
-def _claim(row: list[Any]) -> Claim:
-    identifier, person, artefact_hash, slots, attempts, _, _, _, typed, generation = row
-    recipient = Recipient(
-        SubscriberId(person),
-        EmailAddress(typed, typed.lower()),
-        slots["name"],
-        tuple(slots["topics"]),
-        bool(slots["all"]),
-        generation,
-    )
-    return Claim(RowId(identifier), recipient, artefact_hash, attempts)
+    return claims

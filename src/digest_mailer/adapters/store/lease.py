@@ -20,10 +20,10 @@ from pathlib import Path
 from sqlite3 import Connection as Driver
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Insert, select, update
 
 from digest_mailer.adapters.store import hand_off
-from digest_mailer.adapters.store.audience import extend, unwritten
+from digest_mailer.adapters.store.audience import extend, unwritten, writing
 from digest_mailer.adapters.store.database import Database, explained, incarnation, sqlite
 from digest_mailer.adapters.store.flight_recorder import FlightRecorder, Mark, read
 from digest_mailer.adapters.store.tables import mailing as mailings
@@ -34,7 +34,7 @@ from digest_mailer.core.mailing import Claim, Mailing, News, Result, Status, Tur
 SILENCE = 15.0  # seconds without a beat, after which a sender on another machine is taken for dead
 _LOOK = 0.5  # seconds between two looks at the beat
 _FIRST_PAGE = 500  # people whose rows are written in one turn
-_LARGEST_PAGE = 2000  # a larger one would keep the sender waiting
+_LARGEST_PAGE = 1000  # a larger one would keep the sender waiting
 _OTHER = "another process is sending this issue"
 _SEE = "wait for it, or see: digest-mailer status"
 
@@ -57,8 +57,9 @@ class SenderLease:
         self._watcher = database.watcher()
         self._watching = threading.Lock()  # one thread at a time, or the driver reads memory that is gone
         self._version = -1
-        self._standing: tuple[Any, ...] = ()
+        self._standing: tuple[Any, ...] = ("", 0, 0)
         self._frozen = False
+        self._rows: dict[int, Insert] = {}  # the statement that writes them, by wave
         self._page = _FIRST_PAGE
         self._closed = False
 
@@ -70,9 +71,10 @@ class SenderLease:
             if results:
                 hand_off.record(driver, results, self.mailing.fence, self.mailing.transport, now)
             claims = self._claim(driver, limit, now)
+            (sequence,) = driver.execute(_SEQUENCE).fetchone()
         self._recorder.land(result.row for result in results)
         self._recorder.board(claim.row for claim in claims)
-        return Turn(claims, self._frozen)
+        return Turn(tuple(claims), sequence)
 
     def begin(self, row: RowId) -> None:
         """The row's message may be on the wire from here on."""
@@ -81,6 +83,11 @@ class SenderLease:
     def answered(self, row: RowId, *, accepted: bool) -> None:
         """The server has answered."""
         self._recorder.mark(row, Mark.ACCEPTED if accepted else Mark.RETURNED)
+
+    @property
+    def sequence(self) -> int:
+        """See `ports.Lease`."""
+        return int(self._standing[2])
 
     def changed(self) -> bool:
         """Whether the list or the mailing's standing was changed since the last time this was asked."""
@@ -132,20 +139,25 @@ class SenderLease:
 
     def _claim(self, driver: Driver, limit: int, now: datetime) -> Sequence[Claim]:
         """Rows to send; an audience that is not yet written is, as far as needed and a little ahead."""
+        claims: list[Claim] = []
         while True:
-            if not self._frozen:
-                self._extend()
             if now > self.mailing.expires:
                 hand_off.expire(driver, self.mailing.id, now)
-            claims = hand_off.claim(driver, self.mailing.id, self.mailing.fence, limit, now) if limit else ()
-            if claims or self._frozen or not limit:
+            if wanted := limit - len(claims):
+                claims += hand_off.claim(driver, self.mailing.id, self.mailing.fence, wanted, now)
+            if len(claims) == limit or self._frozen:
                 return claims
+            self._extend()
 
     def _extend(self) -> None:
         """Write the next part of the audience: a small one first, so that the first message leaves soon."""
         limit, self._page = self._page, min(2 * self._page, _LARGEST_PAGE)
-        found = unwritten(self._connection, self.mailing.id)
-        self._frozen = found is None or extend(self._connection, found, self.mailing.issue, limit)
+        if (found := unwritten(self._connection, self.mailing.id)) is None:
+            self._frozen = True
+            return
+        if found.id not in self._rows:
+            self._rows[found.id] = writing(found, self.mailing.issue)
+        self._frozen = extend(self._connection, found, self._rows[found.id], limit)
 
     def _beat(self, driver: Driver) -> None:
         """Say that this sender lives. Raises Locked when another one does instead."""
@@ -239,5 +251,6 @@ def _holder(connection: Connection, issue: IssueId) -> _Holder:
 
 _OLD_AGE = timedelta(hours=48)  # of a mailing that was begun before its end was kept
 _BEAT = "UPDATE mailing SET beat = beat + 1 WHERE id = ? AND fence = ?"
-_STANDING = "SELECT status, fence, (SELECT value FROM meta WHERE key = 'sequence') FROM mailing WHERE id = ?"
+_SEQUENCE = "SELECT coalesce(max(value + 0), 0) FROM meta WHERE key = 'sequence'"
+_STANDING = f"SELECT status, fence, ({_SEQUENCE}) FROM mailing WHERE id = ?"  # noqa: S608 - no value of a user
 _RELEASE = "UPDATE mailing SET lease_owner = NULL, detail = CASE WHEN ?1 = '' THEN detail ELSE ?1 END WHERE id = ?2"

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, insert, select, text, update
 
 from digest_mailer.adapters.store import hand_off
-from digest_mailer.adapters.store.audience import extend, unwritten
+from digest_mailer.adapters.store.audience import write_all
 from digest_mailer.adapters.store.database import Database, sqlite
 from digest_mailer.adapters.store.lease import find_mailing
 from digest_mailer.adapters.store.tables import OPEN_ROWS, attempt, delivery, mailing, person
@@ -47,7 +47,7 @@ class OversightStore:
             found = find_mailing(connection, issue)
             if not found:
                 return 0
-            _write_audience(connection, found.id, issue)
+            write_all(connection, found.id, issue)
             values = {"state": HandOff.CANCELLED, "due_at": None, "changed_at": now, "detail": why}
             open_rows = (delivery.c.mailing_id == found.id, delivery.c.state.in_(_TO_CANCEL), text(OPEN_ROWS))
             cancelled = connection.execute(update(delivery).where(*open_rows).values(**values)).rowcount
@@ -136,11 +136,6 @@ class OversightStore:
                 )
                 for one in connection.execute(query)
             ]  # fmt: skip
-
-
-def _write_audience(connection: Connection, mailing_id: int, issue: IssueId) -> None:
-    while found := unwritten(connection, mailing_id):
-        extend(connection, found, issue, _PAGE)
 
 
 def _note_settled(connection: Connection, row: RowId, state: HandOff, why: str, now: datetime) -> None:

@@ -47,7 +47,7 @@ class Instant(TypeDecorator[datetime]):
 
 def stamp(time: datetime) -> str:
     """An aware time as it stands in the database: `2023-07-01T09:00:00.000000Z`."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def instant(written: str) -> datetime:
@@ -191,6 +191,7 @@ approved_edition = Table(
     Column("positions", Text, nullable=False),  # JSON list
     Column("selection", BigInteger, nullable=False, server_default="0"),  # the positions as bits, 1 for the first
     Column("hash", String(64), ForeignKey("artefact.hash"), nullable=False),
+    Index("ix_approved_edition_selection", "approval_id", "selection", "language"),
 )
 
 # One an issue, all languages and waves. `fence` rises with every sender that takes over; a row is only moved

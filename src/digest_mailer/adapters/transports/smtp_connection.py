@@ -71,11 +71,12 @@ class SmtpConnection(asyncio.BufferedProtocol):
         """Commands."""
         self._put(self._sealed(self._tunnel, data) if self._tunnel is not None else data)
 
-    def write_body(self, body: bytes, behind: bytes) -> None:
-        """A message and the commands behind it, in one write. From here on `holding` is about this message."""
+    def write_body(self, body: list[bytes], behind: bytes) -> None:
+        """A message, in pieces, and the commands behind it, in one write. From here on `holding` is about this
+        message."""
         self.holding = True
         if self._tunnel is not None:
-            body, behind = self._sealed(self._tunnel, body), self._sealed(self._tunnel, behind)
+            body, behind = [self._sealed(self._tunnel, b"".join(body))], self._sealed(self._tunnel, behind)
         if self._transport is None or self.over:
             return
         # Paused at one more, never at as many: loops differ in whether the limit itself pauses.
@@ -83,7 +84,7 @@ class SmtpConnection(asyncio.BufferedProtocol):
         if low != self._behind:
             self._behind = low
             self._transport.set_write_buffer_limits(high=low + 1, low=low)
-        self._transport.writelines((body, behind))
+        self._transport.writelines([*body, behind] if behind else body)
         self._transport.set_write_buffer_limits(high=low + 1, low=low)  # Python 3.12.0 to 3.12.7 pause only here
         self.holding = self._paused
 

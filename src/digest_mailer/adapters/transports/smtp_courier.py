@@ -159,7 +159,7 @@ class Courier(Custody):
         else:  # it wants a content, and nobody is to get one: RFC 2920 section 3.1
             self._open = False
             self._put_down(letter)
-            self._send(_FINAL_DOT, self._on_nothing, letter)
+            self._send([_FINAL_DOT], self._on_nothing, letter)
 
     def _on_nothing(self, _letter: Letter, code: int, text: bytes) -> None:
         """A lone dot was answered. No recipient, no message, whatever the server says."""
@@ -205,11 +205,11 @@ class Courier(Custody):
         letter.stage = Stage.DOT
         octets = letter.message.octets
         if self._chunking:
-            self._send(b"BDAT %d LAST\r\n%b" % (octets.size, bytes(octets)), self._on_end, letter)
+            self._send([b"BDAT %d LAST\r\n" % octets.size, *octets.pieces()], self._on_end, letter)
         else:
             self._send(octets.wire(), self._on_end, letter)
 
-    def _send(self, body: bytes, answer: Answer, letter: Letter) -> None:
+    def _send(self, body: list[bytes], answer: Answer, letter: Letter) -> None:
         """A content, and behind it the announcement of the next."""
         self._pipeline.moved = True
         self._pipeline.awaited.append((answer, letter))

@@ -101,6 +101,7 @@ def _editions() -> None:
         selection = sum(1 << (position - 1) for position in json.loads(positions))
         statement = sa.text("UPDATE approved_edition SET selection = :selection WHERE positions = :positions")
         connection.execute(statement, {"selection": selection, "positions": positions})
+    op.create_index("ix_approved_edition_selection", "approved_edition", ["approval_id", "selection", "language"])
 
 
 def _deliveries() -> None:
