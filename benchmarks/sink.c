@@ -1,7 +1,7 @@
 /* A fast SMTP sink for Linux: takes everything, keeps nothing. For measuring senders on loopback.
  *
  *   cc -O2 -std=c11 -Wall -Wextra -Werror -o sink benchmarks/sink.c
- *   ./sink [-p PORT] [-P] [-c] [-s SIZE] [-d MS] [-w FILE]
+ *   ./sink [-p PORT] [-P] [-c] [-s SIZE] [-d MS] [-w FILE] [-m COUNT]
  *
  *   -p PORT  listen on 127.0.0.1:PORT (0, any free one, when left out); the port is printed on stdout
  *   -P       do not offer PIPELINING
@@ -9,6 +9,7 @@
  *   -s SIZE  offer SIZE with this limit (0, none, when left out)
  *   -d MS    hold each batch of replies back for so many milliseconds, as a far server would
  *   -w FILE  append a line "recipient SP message-id" for each message that was accepted
+ *   -m COUNT print "mail SECONDS" at the first MAIL and "taken SECONDS" at that many messages, on the monotonic clock
  *
  * SIGTERM or SIGINT ends it; it prints the messages, octets of content and connections it saw, and the seconds of
  * processor time it took. One thread, epoll, one buffer a connection; content is searched for its end and not kept. */
@@ -54,8 +55,8 @@ struct client {
 };
 
 static struct client *clients;
-static uint64_t messages, octets, connections, delay;
-static bool pipelining = true, chunking;
+static uint64_t messages, octets, connections, delay, milestone;
+static bool pipelining = true, chunking, mail_seen;
 static unsigned long limit;
 static FILE *record;
 static volatile sig_atomic_t stopped;
@@ -74,6 +75,12 @@ static uint64_t now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static void note(const char *what) {
+    uint64_t time = now();
+    printf("%s %llu.%09llu\n", what, (unsigned long long)(time / 1000000000u), (unsigned long long)(time % 1000000000u));
+    fflush(stdout);
 }
 
 static void drop(struct client *client) {
@@ -117,6 +124,8 @@ static void greet_back(struct client *client) {
 
 static void accepted(struct client *client) {
     messages++;
+    if (messages == milestone)
+        note("taken");
     if (record)
         fprintf(record, "%s %s\n", client->recipient, client->identifier);
     client->recipients = 0;
@@ -163,6 +172,10 @@ static void chunk(struct client *client, const char *line) {
 
 static void obey(struct client *client, const char *line, size_t length) {
     if (!strncasecmp(line, "MAIL", 4)) {
+        if (milestone && !mail_seen) {
+            mail_seen = true;
+            note("mail");
+        }
         say(client, "250 2.1.0 Ok\r\n");
     } else if (!strncasecmp(line, "RCPT", 4)) {
         bracketed(line, length, client->recipient);
@@ -376,7 +389,7 @@ static void report(void) {
 
 int main(int count, char **arguments) {
     unsigned short port = 0;
-    for (int option; (option = getopt(count, arguments, "p:Pcs:d:w:")) != -1;) {
+    for (int option; (option = getopt(count, arguments, "p:Pcs:d:w:m:")) != -1;) {
         if (option == 'p')
             port = (unsigned short)strtoul(optarg, NULL, 10);
         else if (option == 'P')
@@ -387,6 +400,8 @@ int main(int count, char **arguments) {
             limit = strtoul(optarg, NULL, 10);
         else if (option == 'd')
             delay = strtoull(optarg, NULL, 10) * 1000000u;
+        else if (option == 'm')
+            milestone = strtoull(optarg, NULL, 10);
         else if (option == 'w')
             record = fopen(optarg, "ae");
         else

@@ -192,6 +192,9 @@ class Ledger(Protocol):
     def progress(self, issue: IssueId) -> Progress:
         """People by hand-off."""
 
+    def still_open(self, issue: IssueId) -> Progress:
+        """The same of those people only of whom it is not settled whether they get it; quick."""
+
     def fates(self, issue: IssueId) -> Mapping[Fate, int]:
         """People by what became of their message."""
 

@@ -65,7 +65,7 @@ def cancel_command(session: Session, issue: str, yes: bool) -> None:
     """End a mailing for good: nobody else gets the issue."""
     app = session.app()
     named = app.library.named(issue)
-    waiting = app.ledger.progress(named).waiting
+    waiting = app.ledger.still_open(named).waiting
     if not yes and session.asks:
         click.confirm(f"{waiting} people will not get {named}. Cancel it", abort=True, err=True)
     people = app.overseer().cancel(named)

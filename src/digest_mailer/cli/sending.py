@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from digest_mailer.services.send import Ended, Run
 
 _WATCH = 1.0  # seconds between two looks
+_REDRAW = 0.1  # seconds between two steps of the progress bar
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -200,12 +201,16 @@ def deliver(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=console, transient=True, disable=session.quiet or not console.is_terminal,
     )  # fmt: skip
-    total = app.ledger.progress(issue).waiting
+    done, shown, total = 0, 0.0, app.ledger.still_open(issue).waiting
     with bar:
         task = bar.add_task(f"sending {issue}", total=total)
 
         def settled(state: HandOff) -> None:
-            bar.advance(task)
+            nonlocal done, shown
+            done += 1
+            if (now := time.monotonic()) - shown > _REDRAW:  # to move the bar costs as much as a message
+                bar.update(task, completed=done)
+                shown = now
             if session.verbose:
                 session.say(f"one more is {state}")
 

@@ -52,7 +52,7 @@ class Launcher:
     def prepare(self, issue_id: IssueId, segment: Segment, transport: Transport) -> Launch:
         """Find out what there is to do, and refuse what must not be done. Changes nothing."""
         mailing = self.ledger.mailing(issue_id)
-        progress = self.ledger.progress(issue_id)
+        progress = self.ledger.still_open(issue_id)
         if mailing and mailing.status is Status.CLOSED:
             raise _closed(mailing)
         if mailing and progress.waiting:
@@ -69,7 +69,7 @@ class Launcher:
             raise
         if progress.waiting:
             return Launch(issue_id, None, None, progress.waiting)
-        raise _nobody(plan, mailing, progress)
+        raise _nobody(plan, mailing, self.ledger.progress(issue_id))
 
     def check_resume(self, issue_id: IssueId, transport: Transport) -> None:
         """Refuse to go on where there is nothing to go on with, or where it must not."""

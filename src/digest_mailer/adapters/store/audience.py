@@ -93,8 +93,9 @@ def extend(connection: Connection, found: Row[Any], rows: Insert, limit: int) ->
     number, last = connection.execute(select(func.count(), func.max(page.c.id))).one()
     frozen = bool(number < limit)
     end = _LAST_ID if frozen else last
-    connection.execute(rows, {"after": found.cursor, "last": end})
-    connection.execute(update(wave).where(wave.c.id == found.id).values(cursor=end, frozen=frozen))
+    added = connection.execute(rows, {"after": found.cursor, "last": end}).rowcount
+    values = {"cursor": end, "written": wave.c.written + added, "frozen": frozen}
+    connection.execute(update(wave).where(wave.c.id == found.id).values(**values))
     if frozen:
         connection.execute(delete(audience_before).where(audience_before.c.wave_id == found.id))
     return frozen

@@ -7,8 +7,9 @@ Whoever sends holds a lease, and only then moves rows (`lease`).
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, Select, func, insert, select, text, update
 
 from digest_mailer.adapters.store.audience import assignment_to_json, count
 from digest_mailer.adapters.store.database import Database, incarnation, next_sequence, sequence
@@ -63,6 +64,19 @@ class LedgerStore:
     def progress(self, issue: IssueId) -> Progress:
         """People by hand-off. Those of an audience whose rows are still to be written are planned."""
         query = select(delivery.c.state, func.count()).where(delivery.c.issue == issue).group_by(delivery.c.state)
+        return self._progress(issue, query)
+
+    def still_open(self, issue: IssueId) -> Progress:
+        """The people of whom it is not settled whether they get it; quick, whatever the size of the mailing."""
+        query = (
+            select(delivery.c.state, func.count())
+            .join(mailing, mailing.c.id == delivery.c.mailing_id)
+            .where(mailing.c.issue == issue, text(f"delivery.{OPEN_ROWS}"))
+            .group_by(delivery.c.state)
+        )
+        return self._progress(issue, query)
+
+    def _progress(self, issue: IssueId, query: Select[Any]) -> Progress:
         with self._database.read() as connection:
             states = {HandOff(state): number for state, number in connection.execute(query)}
             unwritten = _unwritten(connection, issue)
@@ -127,9 +141,5 @@ def _count(connection: Connection, wave_id: int, issue: IssueId) -> int:
 
 
 def _unwritten(connection: Connection, issue: IssueId) -> int:
-    waves = select(wave.c.id, wave.c.people).join(mailing, mailing.c.id == wave.c.mailing_id)
-    left = 0
-    for row in connection.execute(waves.where(mailing.c.issue == issue, ~wave.c.frozen)):
-        written = select(func.count()).select_from(delivery).where(delivery.c.wave_id == row.id)
-        left += max(row.people - connection.execute(written).scalar_one(), 0)
-    return left
+    waves = select(func.max(wave.c.people - wave.c.written, 0)).join(mailing, mailing.c.id == wave.c.mailing_id)
+    return sum(connection.scalars(waves.where(mailing.c.issue == issue, ~wave.c.frozen)))

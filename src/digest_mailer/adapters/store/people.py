@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, exists, func, insert, null, or_, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
 
-from digest_mailer.adapters.store.conditions import TOPIC_COLUMNS, follows_any, in_segment
+from digest_mailer.adapters.store.conditions import in_segment
 from digest_mailer.adapters.store.database import Database, next_sequence, sequence
+from digest_mailer.adapters.store.groups import groups
 from digest_mailer.adapters.store.tables import consent, delivery, person, subscriber, suppression, transition
 from digest_mailer.core.address import RESERVED_SECOND, RESERVED_TOP, EmailAddress
 from digest_mailer.core.audience import AudienceGroup, Consent, Segment, State, Subscriber
@@ -71,28 +72,9 @@ class PeopleStore:
             return sequence(connection)
 
     def groups(self, issue: IssueId, topics: TopicWords, segment: Segment) -> Sequence[AudienceGroup]:
-        """The people of a segment, grouped by everything that decides what they get of an issue with these
-        topics. One scan, a handful of rows whatever the size of the list."""
-        masked = [column.bitwise_and(word) for column, word in zip(TOPIC_COLUMNS, topics, strict=True)]
-        paused = case((subscriber.c.state == State.PAUSED, subscriber.c.paused_until), else_=null())
-        suppressed = exists().where(suppression.c.address_hash == person.c.address_hash)
-        already = exists().where(delivery.c.issue == issue, delivery.c.address_hash == person.c.address_hash)
-        keys = [
-            subscriber.c.state.label("state"),
-            paused.label("paused_until"),
-            suppressed.label("suppressed"),
-            already.label("already"),
-            follows_any().label("follows"),
-            subscriber.c.all_topics.label("all_topics"),
-            subscriber.c.language.label("language"),
-            *(column.label(f"t{number}") for number, column in enumerate(masked)),
-        ]
-        people = func.count().label("people")
-        query: Select[Any] = (
-            select(*keys, people).select_from(subscriber.join(person)).where(in_segment(segment)).group_by(*keys)
-        )
+        """See `adapters.store.groups`."""
         with self._database.read() as connection:
-            return [_group(row) for row in connection.execute(query)]
+            return groups(connection, issue, topics, segment)
 
     def leave(self, subscriber_id: SubscriberId, reason: str, now: datetime, issue: IssueId | None) -> bool:
         """Unsubscribe the person; False when there is none or they had left already.
@@ -166,20 +148,6 @@ def _people() -> Select[Any]:
     ).scalar_subquery()
     return select(subscriber, person, consent.c.source, consent.c.given_on).select_from(
         subscriber.join(person).outerjoin(consent, consent.c.id == newest)
-    )
-
-
-def _group(row: Row[Any]) -> AudienceGroup:
-    return AudienceGroup(
-        state=State(row.state),
-        paused_until=row.paused_until,
-        suppressed=bool(row.suppressed),
-        already=bool(row.already),
-        follows=bool(row.follows),
-        topics=(row.t0, row.t1, row.t2, row.t3),
-        all_topics=bool(row.all_topics),
-        language=Language(row.language),
-        people=row.people,
     )
 
 

@@ -225,6 +225,7 @@ wave = Table(
     Column("assignment", Text, nullable=False, server_default="{}"),  # JSON: what decides which edition a reader gets
     Column("people", Integer, nullable=False),  # as counted when it was made; the rows are written after
     Column("cursor", BigInteger, nullable=False, server_default="0"),  # the subscriber up to whom rows are written
+    Column("written", Integer, nullable=False, server_default="0"),  # how many rows are
     Column("frozen", Boolean, nullable=False, server_default="1"),  # all rows are written
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("mailing_id", "number"),

@@ -89,6 +89,7 @@ def _mailings() -> None:
 def _waves() -> None:
     op.add_column("wave", sa.Column("assignment", sa.Text(), nullable=False, server_default="{}"))
     op.add_column("wave", sa.Column("cursor", sa.BigInteger(), nullable=False, server_default="0"))
+    op.add_column("wave", sa.Column("written", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("wave", sa.Column("frozen", sa.Boolean(), nullable=False, server_default="1"))
     op.create_index("ix_wave_open", "wave", ["frozen"], sqlite_where=sa.text("NOT frozen"))
 
