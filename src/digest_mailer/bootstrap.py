@@ -44,6 +44,7 @@ from digest_mailer.core.rehearsal import Faults
 from digest_mailer.ports import Clock, Signer, Transport
 from digest_mailer.services.approve import Approver
 from digest_mailer.services.compose import Composer
+from digest_mailer.services.express import Express
 from digest_mailer.services.fixing import Fixer
 from digest_mailer.services.interlocks import Interlocks
 from digest_mailer.services.launch import Launcher
@@ -52,6 +53,7 @@ from digest_mailer.services.linting import Linter
 from digest_mailer.services.oversight import Overseer
 from digest_mailer.services.send import Canary, Run
 from digest_mailer.services.subscriptions import Importer, Subscriptions
+from digest_mailer.services.trial import Trial
 from digest_mailer.services.why import Explainer
 
 if TYPE_CHECKING:  # what signs takes 50 ms to load, and most commands do not sign
@@ -275,6 +277,14 @@ class App:
         run.pacer = config.pacer(self.settings)
         run.canary = Canary(canaries, self.settings.delivery.canary_wait) if canaries else None
         return run
+
+    def express(self, transport: Transport) -> Express:
+        """The lane of mail that somebody waits for."""
+        return Express(transport, self.clock, self.signer())
+
+    def trial(self, library: Library) -> Trial:
+        """Makes test mail."""
+        return Trial(self.composer(library), self.people, self.clock, new_subscriber_id)
 
     def _smtp(self, url: str) -> Transport:
         delivery = self.settings.delivery
