@@ -1,11 +1,12 @@
 """The SMTP transport as a whole: what is said when, over how many connections, and how it ends."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import uvloop
 
 from digest_mailer.adapters.transports.smtp_settings import Timeouts
 from digest_mailer.core.delivery import Accepted, Deferred, Outcome, Refused, Scope, Unknown
@@ -433,10 +434,6 @@ def test_deadlines_are_looked_at_often_enough(pulse: Timeouts) -> None:
     assert pulse.pulse <= min(1.0, pulse.command / 4, pulse.final_dot / 4)
 
 
-def uvloop_runner() -> Callable[..., object]:
-    return pytest.importorskip("uvloop").run  # type: ignore[no-any-return]
-
-
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("protect", [True, False])
 def test_the_faster_loop_changes_nothing(mode: str, protect: bool, authority: Authority) -> None:
@@ -457,5 +454,5 @@ def test_the_faster_loop_changes_nothing(mode: str, protect: bool, authority: Au
             else:
                 assert kinds(outcomes) == [Deferred, Deferred, Accepted]
 
-    uvloop_runner()(case())
+    uvloop.run(case())
     run(case())
