@@ -6,7 +6,7 @@ command does not need is not opened: the database, the keys and the transports c
 
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,13 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digest_mailer import config, resources
-from digest_mailer.adapters import archive_probe, captures, evidence, subscriber_csv
-from digest_mailer.adapters.browser import Browser
+from digest_mailer.adapters import archive_probe, subscriber_csv
 from digest_mailer.adapters.departures import DepartureJournal
 from digest_mailer.adapters.issue_files import IssueFiles
 from digest_mailer.adapters.keys import KEYS_LOST, KeyFiles
-from digest_mailer.adapters.link_probe import LinkProbe
-from digest_mailer.adapters.project_files import make_project
 from digest_mailer.adapters.store.approvals import ApprovalStore
 from digest_mailer.adapters.store.database import Database
 from digest_mailer.adapters.store.ledger import LedgerStore
@@ -30,7 +27,6 @@ from digest_mailer.adapters.store.roster import RosterStore
 from digest_mailer.adapters.store.segments import SegmentStore
 from digest_mailer.adapters.system import SystemClock, new_subscriber_id, sending_lock, this_process
 from digest_mailer.adapters.transports.outbox import OutboxTransport
-from digest_mailer.adapters.transports.sandbox import Mischief, SandboxServer, SandboxTransport, parse_sandbox
 from digest_mailer.adapters.transports.smtp import SmtpTransport
 from digest_mailer.adapters.transports.smtp_settings import parse_smtp_url
 from digest_mailer.core.audience import EVERYBODY
@@ -57,11 +53,14 @@ from digest_mailer.services.trial import Trial
 from digest_mailer.services.why import Explainer
 
 if TYPE_CHECKING:  # what signs takes 50 ms to load, and most commands do not sign
+    from digest_mailer.adapters.browser import Browser
+    from digest_mailer.adapters.captures import Imported
     from digest_mailer.adapters.dkim_keys import DkimKeyFiles
+    from digest_mailer.adapters.link_probe import LinkProbe
+    from digest_mailer.adapters.transports.sandbox import SandboxServer
 
 __all__ = ["App", "build_app", "new_publication", "read_captures", "read_subscribers"]
 
-read_captures = captures.read_captures
 read_subscribers = subscriber_csv.read_subscribers
 
 
@@ -193,12 +192,16 @@ class App:
         """Changes in issue files what is safe to change."""
         return Fixer(library)
 
-    def browser(self) -> Browser:
+    def browser(self) -> "Browser":
         """Chromium, to look at mails with, as a context. Raises ConfigError on entry when it is not installed."""
+        from digest_mailer.adapters.browser import Browser
+
         return Browser()
 
-    def link_probe(self) -> LinkProbe:
+    def link_probe(self) -> "LinkProbe":
         """Asks addresses whether they answer, and remembers their answers for a while."""
+        from digest_mailer.adapters.link_probe import LinkProbe
+
         return LinkProbe(self.state / "links.json", self.clock)
 
     def linter(self, library: Library) -> Linter:
@@ -239,7 +242,9 @@ class App:
 
     def read_evidence(self, path: Path) -> Iterator[FeedbackEvent]:
         """What files prove of messages that were taken."""
-        return evidence.read_evidence(path)
+        from digest_mailer.adapters.evidence import read_evidence
+
+        return read_evidence(path)
 
     def lock(self, issue: IssueId) -> AbstractContextManager[None]:
         """The lock of sending an issue, as a context."""
@@ -250,8 +255,10 @@ class App:
         """Where the sandbox keeps mail."""
         return self.state / "sandbox"
 
-    def sandbox_server(self, port: int, faults: Faults | None = None) -> SandboxServer:
+    def sandbox_server(self, port: int, faults: Faults | None = None) -> "SandboxServer":
         """A standing SMTP server on loopback that keeps what it gets, and for a rehearsal has faults."""
+        from digest_mailer.adapters.transports.sandbox import Mischief, SandboxServer
+
         return SandboxServer(self.maildir, port=port, mischief=Mischief(faults or Faults()))
 
     def transport(self, url: str | None = None) -> Transport:
@@ -260,6 +267,8 @@ class App:
         url = url or self.settings.delivery.transport
         scheme, colon, rest = url.partition(":")
         if scheme == "sandbox" and (not rest or rest.startswith("?")):
+            from digest_mailer.adapters.transports.sandbox import SandboxTransport, parse_sandbox
+
             faults = parse_sandbox(rest, new_seed())
             return SandboxTransport(self.maildir, self.settings.delivery.connections, faults)
         if scheme == "outbox" and rest:
@@ -303,6 +312,13 @@ class App:
         return SmtpTransport(settings)
 
 
+def read_captures(files: Sequence[tuple[str, bytes]]) -> "Imported":
+    """See `adapters.captures.read_captures`."""
+    from digest_mailer.adapters.captures import read_captures as read
+
+    return read(files)
+
+
 def new_seed() -> int:
     """For a rehearsal that names none."""
     return random.randrange(1_000_000)  # noqa: S311 - no secret
@@ -310,6 +326,8 @@ def new_seed() -> int:
 
 def new_publication(directory: Path, base_url: str = "") -> list[str]:
     """Make the files of a publication from the sample; answers their paths. Raises UsageError when it cannot."""
+    from digest_mailer.adapters.project_files import make_project
+
     return make_project(resources.data_root(), directory, base_url)
 
 

@@ -14,7 +14,7 @@ from digest_mailer.adapters.browser import Browser, View
 from digest_mailer.bootstrap import build_app
 from digest_mailer.core.edition import EditionKey
 from digest_mailer.core.identity import ENGLISH, IssueId
-from digest_mailer.rendering import html as rendering
+from digest_mailer.rendering import inlining
 
 EDITIONS = [("2023-07", (1, 2, 3)), ("2023-03", (1, 2)), ("2021-02", (2,)), ("2020-07", (1, 2, 3))]
 VIEWS = [View(width, scheme) for width in (680, 375) for scheme in ("light", "dark")]
@@ -41,14 +41,14 @@ def inlined(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """A sample edition, caught on its way through the renderer."""
     issue, positions = request.param
     caught: list[Inlined] = []
-    inline = rendering._inline
+    inline = inlining.inline
 
     def spy(html: str, css: str) -> str:
         after = inline(html, css)
         caught.append(Inlined(html, css, after))
         return after
 
-    monkeypatch.setattr(rendering, "_inline", spy)
+    monkeypatch.setattr(inlining, "inline", spy)
     app = build_app(ROOT)
     library = app.library
     app.composer(library).editions(library.readable(IssueId(issue)), [EditionKey(ENGLISH, positions)])
