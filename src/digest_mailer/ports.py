@@ -241,7 +241,7 @@ class Oversight(Protocol):
 
 class Lease(Protocol):
     """The right to send a mailing. Of one thread at a time, but for `begin` and `answered`, which take no time, and
-    `changed` and `news`, which another one may ask."""
+    `changed`, `news` and `troubles`, which another one may ask."""
 
     @property
     def mailing(self) -> Mailing:
@@ -266,6 +266,9 @@ class Lease(Protocol):
 
     def news(self, rows: Sequence[RowId]) -> News:
         """What others have done to the mailing. `rows` are in hand, and nothing of them has left."""
+
+    def troubles(self) -> Mapping[str, int]:
+        """How many messages of the mailing are delayed or came back, by domain."""
 
     def let_go(self, rows: Sequence[RowId]) -> None:
         """These rows will have no result: others have moved them."""

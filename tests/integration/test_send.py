@@ -22,7 +22,7 @@ from digest_mailer.core.errors import Locked, TemporaryProblem
 from digest_mailer.core.mailing import Status, Turn
 from digest_mailer.core.pacing import Limit, Pacer
 from digest_mailer.core.stencil import Stencil
-from digest_mailer.services import send
+from digest_mailer.services import desk, send
 from digest_mailer.services.send import Canary, Ended, Ending
 from message_support import run
 from send_support import BUSY, CLOSED, DOWN, KEYS, NOBODY, SILENCE, TAKEN, Dropped, Sending, Way
@@ -592,6 +592,22 @@ def test_a_rate_holds_mail_back_and_nobody_is_forgotten(store: Store) -> None:
     sending.run.pacer = Pacer(per_second=200)
     assert run(sending.send()).ending is Ending.COMPLETE
     assert sending.way.taken == Counter(addresses)
+
+
+def test_what_comes_back_slows_the_run_down(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a relay every message is accepted; what the providers think of it is heard later."""
+    monkeypatch.setattr(desk, "_HEED", 0)
+    fill(store, 60)
+
+    async def after(_address: str) -> None:
+        if sending.way.taken.total() == 30:
+            store.sql("UPDATE delivery SET fate = 'delayed' WHERE state = 'claimed' OR state = 'accepted'")
+        await asyncio.sleep(0.002)
+
+    sending = Sending(store, Way(after=after))
+    assert run(sending.send()).ending is Ending.COMPLETE
+    assert sending.run.pacer.busy
+    assert sending.way.taken.total() == 60
 
 
 # -- canaries

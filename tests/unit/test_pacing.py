@@ -123,3 +123,73 @@ def test_it_never_comes_to_a_stop(outcomes: list[Outcome | None]) -> None:
 )
 def test_only_a_servers_own_protection_asks_for_patience(outcome: Outcome, patience: bool) -> None:
     assert asks_for_patience(outcome) is patience
+
+
+# -- what is heard behind a relay
+
+
+def rate(pacer: Pacer, domain: str, now: float) -> float:
+    """Messages a second that may go to the domain, once what was saved up is spent."""
+    while not pacer.delay(domain, now):
+        pacer.begin(domain)
+        pacer.end(domain, None)
+    times = []
+    for _ in range(20):
+        now += pacer.delay(domain, now)
+        times.append(now)
+        pacer.begin(domain)
+        pacer.end(domain, None)
+    return 19 / (times[-1] - times[0])
+
+
+def test_who_sends_much_back_gets_half_as_much_and_slowly_more_again() -> None:
+    pacer = Pacer()
+    pacer.heed(30, {"gmail.com": 200, "googlemail.com": 100, "clinic.ca": 300}, {"gmail.com": 10, "googlemail.com": 10})
+    assert pacer.busy
+    assert rate(pacer, "googlemail.com", 100) == pytest.approx(5)  # they had ten a second
+    assert not pacer.delay("clinic.ca", 100)
+    pacer.heed(30, {"gmail.com": 150}, {"gmail.com": 20})
+    assert rate(pacer, "gmail.com", 2000) == pytest.approx(2.5)
+    rates = []
+    for now in range(3000, 9000, 1000):
+        pacer.heed(30, {"gmail.com": 100}, {})
+        rates.append(rate(pacer, "gmail.com", now))
+    assert rates[:3] == [pytest.approx(2.5 * 1.25**n) for n in (1, 2, 3)]
+    assert rates == sorted(rates)
+    for _ in range(5):
+        pacer.heed(30, {"gmail.com": 100}, {})
+    assert not pacer.delay("gmail.com", 20_000)  # as at the beginning
+
+
+@pytest.mark.parametrize(
+    ("handed", "troubled"),
+    [(1000, 4), (1000, 50), (10, 4), (0, 4)],  # too few, or no more than a clean list has
+)
+def test_a_little_trouble_is_borne(handed: int, troubled: int) -> None:
+    pacer = Pacer()
+    pacer.heed(30, {"clinic.ca": handed}, {"clinic.ca": troubled})
+    assert not pacer.busy
+
+
+def test_trouble_with_what_went_long_ago_slows_to_a_crawl_at_most() -> None:
+    pacer = Pacer()
+    for _ in range(20):
+        pacer.heed(30, {}, {"clinic.ca": 50})
+    assert rate(pacer, "clinic.ca", 10_000) == pytest.approx(1 / 60)
+
+
+def test_an_asked_rate_comes_back_after_trouble() -> None:
+    pacer = Pacer(limits={"google": Limit(per_minute=60)})
+    pacer.heed(30, {"gmail.com": 30}, {"gmail.com": 30})
+    assert rate(pacer, "gmail.com", 100) == pytest.approx(0.5)
+    for _ in range(4):
+        pacer.heed(30, {"gmail.com": 15}, {})
+    assert rate(pacer, "gmail.com", 10_000) == pytest.approx(1)
+
+
+def test_a_million_domains_are_not_kept_in_mind() -> None:
+    pacer = Pacer(per_second=1e9)
+    for number in range(30_000):
+        pacer.begin(f"clinic{number}.ca")
+        pacer.end(f"clinic{number}.ca", Accepted())
+    assert len(pacer._families) <= len(pacer._domains) + 1 <= 10_001

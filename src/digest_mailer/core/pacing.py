@@ -3,8 +3,11 @@
 Limits are for the whole way out and for families of domains that one provider answers for: what annoys it at one of
 its domains is held against all. A rate is kept by a token bucket. The number of messages in flight to a family is cut
 in half when it defers mail for its own protection (421, 4.7.x: RFC 3463 section 3.8) and grows by one with each run of
-acceptances, as TCP does it (RFC 5681 section 3.1). The servers that answer for a domain are not looked up, because
-nothing leaves this machine that was not asked for; domains that share a provider can be named in the settings.
+acceptances, as TCP does it (RFC 5681 section 3.1). Behind a relay nobody defers; there a provider's impatience is heard
+later, as delays and bounces, and the rate to its family is cut in half and grows back bit by bit.
+
+The servers that answer for a domain are not looked up, because nothing leaves this machine that was not asked for;
+domains that share a provider can be named in the settings.
 """
 
 from collections.abc import Mapping
@@ -14,6 +17,10 @@ from types import MappingProxyType
 from digest_mailer.core.delivery import Accepted, Deferred, Outcome, Scope
 
 _MOST_DOMAINS = 10_000  # kept in mind
+_TROUBLES = 5  # so many at least, and
+_BORNE = 0.05  # more than this share of what was handed over meanwhile, slow a family down
+_SLOWEST = 1 / 60  # messages a second
+_FASTER = 1.25  # as often as nothing more is heard
 _RUN = 20  # acceptances in a row that let one more in flight
 
 # Domains of one provider; `*` stands for the endings of countries, like ca and co.uk.
@@ -61,6 +68,7 @@ class _Family:
     allowed: int = 0  # in flight at once for now; 0 for no limit
     in_flight: int = 0
     run: int = 0
+    full: float = 0  # the rate before it was slowed down, per second; 0 as long as it is not
 
     def __post_init__(self) -> None:
         self.allowed = self.most
@@ -118,12 +126,48 @@ class Pacer:
             found.allowed, found.run = max((found.allowed or found.in_flight + 1) // 2, 1), 0
             self.busy = True
 
+    def heed(self, seconds: float, handed: Mapping[str, int], troubled: Mapping[str, int]) -> None:
+        """What was heard in so many seconds, by domain: messages handed over, and messages delayed or come back."""
+        went, came_back = self._by_family(handed), self._by_family(troubled)
+        for name, found in list(self._families.items()):
+            number, troubles = went.get(name, 0), came_back.get(name, 0)
+            if troubles >= _TROUBLES and troubles > _BORNE * number:
+                self._slow_down(found, number / seconds)
+            elif found.full and not troubles:
+                self._speed_up(name, found)
+
+    def _by_family(self, numbers: Mapping[str, int]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for domain, number in numbers.items():
+            self._of(domain)
+            name = self.family(domain)
+            found[name] = found.get(name, 0) + number
+        return found
+
+    def _slow_down(self, found: _Family, rate: float) -> None:
+        now = found.bucket.per_second if found.bucket else rate
+        found.full = found.full or max(now, _SLOWEST)
+        found.bucket = Bucket(max(min(now, rate or now) / 2, _SLOWEST))
+        self.busy = True
+
+    def _speed_up(self, name: str, found: _Family) -> None:
+        rate = found.bucket.per_second * _FASTER if found.bucket else 0
+        if rate < found.full:
+            found.bucket = Bucket(rate)
+        else:
+            found.bucket, found.full = self._bucket(name), 0
+
     def _more(self, found: _Family) -> int:
         grown = found.allowed + 1
         return min(grown, found.most) if found.most else grown
 
     def _of(self, domain: str) -> _Family:
         return self._domains.get(domain) or self._meet(domain)
+
+    def _bucket(self, name: str) -> Bucket | None:
+        """The rate that was asked for."""
+        limit = self.limits.get(name, Limit())
+        return Bucket(limit.per_minute / 60) if limit.per_minute else None
 
     def _meet(self, domain: str) -> _Family:
         """A domain that was not seen lately. A list may have as many domains as people, so only some are kept in mind,
@@ -134,9 +178,7 @@ class Pacer:
         name = self.family(domain)
         found = self._families.get(name)
         if found is None:
-            limit = self.limits.get(name, Limit())
-            bucket = Bucket(limit.per_minute / 60) if limit.per_minute else None
-            found = self._families[name] = _Family(limit.in_flight, bucket)
+            found = self._families[name] = _Family(self.limits.get(name, Limit()).in_flight, self._bucket(name))
         self._domains[domain] = found
         return found
 

@@ -13,8 +13,8 @@ import asyncio
 import math
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -51,6 +51,7 @@ _AHEAD = 256  # messages signed before they are taken
 _BATCH = 8  # signed in one go
 _STALE = 10.0  # seconds after which a lease that was not renewed is not relied on; others take it after 15
 _BEAT = 5.0  # seconds between two signs of life while there is nothing else to write
+_HEED = 30.0  # seconds between two looks at what was heard of messages that were handed over
 _REST = 0.5  # seconds between two looks while nothing is sent
 
 
@@ -101,6 +102,9 @@ class Desk:
         self._in_hand: dict[RowId, _Parcel] = {}  # the transport's
         self._results: list[Result] = []
         self._dropped: set[RowId] = set()
+        self._handed: Counter[str] = Counter()  # accepted since the last look at what was heard, by domain
+        self._troubles: Mapping[str, int] | None = None  # at that look
+        self._heeded = self.monotonic()
         self._claimed_as_of: int | None = None  # of what was claimed since the last look, the oldest sequence
         self._gone: list[RowId] = []
         self._slots = self.window
@@ -237,6 +241,7 @@ class Desk:
         """Where a row goes after an answer, and whether the run may go on."""
         if isinstance(outcome, Accepted):
             self.accepted += 1
+            self._handed[claim.recipient.address.domain] += 1
             self.health.note(outcome)
             return HandOff.ACCEPTED, None
         if stop := self.health.note(outcome):
@@ -399,7 +404,19 @@ class Desk:
         """Look again and again, beside the turns: one of them may have to wait for who is writing."""
         while True:
             await self._look()
+            if self._troubles is None or self.monotonic() - self._heeded >= _HEED:
+                await self._heed()
             await asyncio.sleep(_TICK)
+
+    async def _heed(self) -> None:
+        """Go slower to those of whom bad things were heard, and faster again when there were none."""
+        before, self._troubles = self._troubles, await asyncio.to_thread(self.lease.troubles)
+        handed, self._handed = self._handed, Counter()
+        begun, self._heeded = self._heeded, self.monotonic()
+        if before is not None and (self._troubles != before or self.pacer.busy):
+            new = {domain: number - before.get(domain, 0) for domain, number in self._troubles.items()}
+            self.pacer.heed(self._heeded - begun, handed, new)
+            self._go_on()
 
     async def _look(self) -> None:
         """Notice what others have done. What was claimed before a change and came to the desk after it is looked at

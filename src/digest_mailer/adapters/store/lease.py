@@ -6,13 +6,14 @@ back. A sender that was overtaken finds another fence in the mailing and changes
 
 Its work goes in turns. A turn is one durable transaction: results of the turn before are kept, rows of an audience
 that is still being written are added, the next rows are claimed. Between turns, the flight recorder knows more than
-the database. Turns are of one thread. `begin` and `answered` may come from another, and so may `changed` and `news`,
-which look over a connection of their own: to read waits for nobody, where a turn may wait for whoever writes.
+the database. Turns are of one thread. `begin` and `answered` may come from another, and so may `changed`, `news` and
+`troubles`, which look over a connection of their own: to read waits for nobody, where a turn may wait for whoever
+writes.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from digest_mailer.adapters.store import hand_off
 from digest_mailer.adapters.store.audience import extend, unwritten, writing
 from digest_mailer.adapters.store.database import Database, explained, incarnation, sqlite
 from digest_mailer.adapters.store.flight_recorder import FlightRecorder, Mark, read
+from digest_mailer.adapters.store.tables import TROUBLED_ROWS
 from digest_mailer.adapters.store.tables import mailing as mailings
 from digest_mailer.core.errors import Locked
 from digest_mailer.core.identity import IssueId, RowId
@@ -105,6 +107,11 @@ class SenderLease:
             status, fence, _ = self._watcher.execute(_STANDING, (self.mailing.id,)).fetchone()
             dropped = hand_off.no_longer_claimed(self._watcher, rows, self.mailing.fence)
         return News(frozenset(dropped), Status(status), fence != self.mailing.fence)
+
+    def troubles(self) -> Mapping[str, int]:
+        """How many messages are delayed or came back, by domain; who was erased has none any more."""
+        with self._watching, explained(self._database.path):
+            return dict(self._watcher.execute(_TROUBLES, (self.mailing.id,)).fetchall())
 
     def let_go(self, rows: Sequence[RowId]) -> None:
         """These rows were dropped, and will have no result."""
@@ -253,4 +260,8 @@ _OLD_AGE = timedelta(hours=48)  # of a mailing that was begun before its end was
 _BEAT = "UPDATE mailing SET beat = beat + 1 WHERE id = ? AND fence = ?"
 _SEQUENCE = "SELECT coalesce(max(value + 0), 0) FROM meta WHERE key = 'sequence'"
 _STANDING = f"SELECT status, fence, ({_SEQUENCE}) FROM mailing WHERE id = ?"  # noqa: S608 - no value of a user
+_TROUBLES = f"""
+SELECT substr(p.canonical, instr(p.canonical, '@') + 1), count(*)
+FROM delivery JOIN person p USING (subscriber_id) WHERE mailing_id = ? AND {TROUBLED_ROWS} GROUP BY 1
+"""  # noqa: S608 - no value of a user
 _RELEASE = "UPDATE mailing SET lease_owner = NULL, detail = CASE WHEN ?1 = '' THEN detail ELSE ?1 END WHERE id = ?2"

@@ -161,6 +161,10 @@ segment = Table(
 OPEN_ROWS = "state IN ('planned', 'claimed', 'deferred', 'unknown')"
 _OPEN = text(OPEN_ROWS)
 
+# Messages of which something bad was heard: few, and only they are in an index.
+TROUBLED_ROWS = "fate IN ('delayed', 'bounced', 'rejected', 'complained')"
+_TROUBLED = text(TROUBLED_ROWS)
+
 # Compiled editions, content-addressed: what was approved is what is sent.
 artefact = Table(
     "artefact",
@@ -278,6 +282,7 @@ delivery = Table(
     UniqueConstraint("issue", "address_hash"),
     # only rows that are still to be moved: a mailing of a million ends with an empty index
     Index("ix_delivery_open", "mailing_id", "state", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("ix_delivery_troubled", "mailing_id", sqlite_where=_TROUBLED, postgresql_where=_TROUBLED),
 )
 
 # Append only, one row an attempt, by person and number.

@@ -128,6 +128,8 @@ def _deliveries() -> None:
         ["mailing_id", "state", "due_at"],
         sqlite_where=sa.text("state IN ('planned', 'claimed', 'deferred', 'unknown')"),
     )
+    troubled = sa.text("fate IN ('delayed', 'bounced', 'rejected', 'complained')")
+    op.create_index("ix_delivery_troubled", "delivery", ["mailing_id"], sqlite_where=troubled)
 
 
 def _attempts() -> None:
