@@ -32,9 +32,11 @@ soak: $(VENV)/tests
 golden: $(VENV)/tests
 	@PYTHONPATH=tests $(BIN)/python tests/golden_support.py $(if $(ACCEPT),--accept)
 
-# How fast, measured beside a loop that tells how fast this machine is at the moment.
+# How fast: rendering beside a loop that tells how fast this machine is at the moment, delivery beside other senders.
+# The second takes half an hour; less of it: make bench DELIVERY="--quick --only fast tls"
 bench: $(VENV)/tests
 	@$(BIN)/python benchmarks/rendering.py
+	@$(BIN)/python benchmarks/delivery.py $(DELIVERY)
 
 $(VENV)/runs: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'

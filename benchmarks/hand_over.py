@@ -29,8 +29,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import uvloop
-
 from processes import memory
 
 HOST = "127.0.0.1"
@@ -116,7 +114,7 @@ def by_aiosmtplib(errand: Errand) -> None:
     """Finished octets over aiosmtplib."""
     if errand.library:
         sys.path.insert(0, str(errand.library))
-    library = importlib.import_module("aiosmtplib")
+    library, loops = importlib.import_module("aiosmtplib"), importlib.import_module("uvloop")
     content, recipient = errand.content, str(errand.texts["recipient"])
 
     async def connection(share: int) -> None:
@@ -128,7 +126,7 @@ def by_aiosmtplib(errand: Errand) -> None:
     async def everybody() -> None:
         await asyncio.gather(*map(connection, errand.shares))
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
         runner.run(everybody())
 
 
@@ -168,9 +166,7 @@ def main() -> None:
     parser.add_argument("--ca", type=Path)
     parser.add_argument("--library", type=Path)
     options = parser.parse_args()
-    errand = Errand(
-        options.material, options.port, options.messages, options.connections, options.ca, options.library
-    )
+    errand = Errand(options.material, options.port, options.messages, options.connections, options.ca, options.library)
     way = WAYS[options.way]
     cpu, begun = time.process_time(), time.perf_counter()
     way(errand)

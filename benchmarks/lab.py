@@ -65,12 +65,18 @@ class Lab:
                 shutil.move(unfinished, folder)
         return folder
 
+    def message_size(self, articles: int = USUAL) -> int:
+        """How many octets a finished message of it has."""
+        return (self.publication(1, articles) / "message.eml").stat().st_size
+
     @contextmanager
     def copy(self, people: int, articles: int = USUAL) -> Iterator[Path]:
         """A publication to send from; it goes afterwards."""
         source = self.publication(people, articles) / "publication"
         with self.scratch() as folder:
-            yield Path(shutil.copytree(source, folder / "publication"))
+            root = Path(shutil.copytree(source, folder / "publication"))
+            os.sync()  # nothing of the copying may be left for the disk to do
+            yield root
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -109,7 +115,7 @@ class Lab:
         if found and found.origin:
             return Path(found.origin).parents[1]
         folder = self._libraries / "aiosmtplib"
-        if not folder.exists():
+        if not (folder / "aiosmtplib").exists():
             pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
             _fetch([*pip, "--target", str(folder), "aiosmtplib"], "aiosmtplib")
         return folder
@@ -149,8 +155,9 @@ def _fingerprint() -> str:
     """Changes with everything that a publication is made of, and with the programs that are compiled."""
     root = HERE.parent
     found = hashlib.sha256()
-    patterns = ("src/**/*.py", "src/**/*.j2", "src/**/*.css", "templates/**/*", "newsletters/*", "digest.toml")
-    for path in sorted(path for pattern in (*patterns, "benchmarks/*") for path in root.glob(pattern)):
+    ours = ("benchmarks/publication.py", "benchmarks/*.c")
+    patterns = ("src/**/*.py", "templates/**/*", "newsletters/*", "digest.toml", *ours)
+    for path in sorted(path for pattern in patterns for path in root.glob(pattern)):
         if path.is_file():
             found.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return found.hexdigest()[:16]

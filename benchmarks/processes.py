@@ -1,4 +1,4 @@
-"""Programs that are started and timed: every sender is a process of its own, so that one run leaves nothing to the next."""
+"""Programs that are started and timed. Every sender is a process of its own: a run leaves nothing to the next."""
 
 import json
 import os

@@ -105,7 +105,7 @@ def approve(app: App) -> Edition:
 
 
 def masks(app: App) -> Iterator[int]:
-    """What readers follow, as the bits of the catalogue's first word: a topic of each article, and now and then more."""
+    """What readers follow, as the bits of the catalogue's first word: a topic of each article, and one more."""
     library = app.library
     topics = article_topics(library.load(JULY), library.vocabulary.catalogue)
     choices = [[1 << bit for bit in range(63) if words[0] >> bit & 1] for words in topics]
@@ -117,7 +117,7 @@ def masks(app: App) -> Iterator[int]:
 
 
 def write_people(connection: sqlite3.Connection, people: int, following: list[int]) -> None:
-    """Write the readers, a third of whom follow everything. Ids are random, as in life: rows of a mailing lie scattered."""
+    """Write the readers, a third of whom follow everything. Ids are random, as in life: their rows lie scattered."""
     chance = random.Random(_SEED)  # noqa: S311 - the same list every time
     ids = sorted({chance.getrandbits(63) for _ in range(people)})
     rows = (

@@ -10,12 +10,12 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
+
+from publication import JULY, ROOT, many
 
 from digest_mailer.bootstrap import build_app
 from digest_mailer.core.edition import EditionKey
-from digest_mailer.core.identity import ENGLISH, ArticleKey, IssueId
+from digest_mailer.core.identity import ENGLISH
 from digest_mailer.core.issue import Issue
 from digest_mailer.core.issue_file import parse_issue
 from digest_mailer.rendering.compile import compile_edition
@@ -25,9 +25,7 @@ from digest_mailer.services.compose import Composer
 from digest_mailer.services.library import Library
 from digest_mailer.services.linting import Linter
 
-ROOT = Path(__file__).parents[1]
 RUNS = 5
-JULY = IssueId("2023-07")
 
 
 def calibration() -> None:
@@ -82,15 +80,6 @@ def one(context: Context, issue: Issue) -> object:
     render_block.cache_clear()
     whole = EditionKey(ENGLISH, tuple(range(1, len(issue.articles) + 1)))
     return compile_edition(issue, whole, (), context)
-
-
-def many(issue: Issue, count: int) -> Issue:
-    """An issue of this many articles."""
-    articles = (
-        replace(issue.articles[number % len(issue.articles)], key=ArticleKey(f"article-{number}"))
-        for number in range(count)
-    )
-    return replace(issue, articles=tuple(articles))
 
 
 def everything(composer: Composer) -> object:

@@ -8,6 +8,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from processes import NotHereError
+
 RATE = "rate"
 Values = Mapping[str, float]
 
@@ -29,7 +31,7 @@ class Ratio:
 
     top: str
     bottom: str
-    goal: str = ""
+    goal: float = 0.0  # or more; 0 for none
     key: str = RATE
     factor: float = 1.0  # for somebody who does not run here, but was once compared with the one below
     of: str = ""  # who that is
@@ -53,13 +55,11 @@ class Contest:
         for number in range(rounds):
             for sender in [*self.senders]:
                 tell(f"round {number + 1}: {sender.name}")
-                if (values := self._attempt(sender, sender.run)) is not None:
-                    self.rounds.setdefault(sender.name, []).append(values)
+                self._race(sender)
         for sender in [*self.senders]:
             if sender.counted:
                 tell(f"counting: {sender.name}")
-                if (values := self._attempt(sender, sender.counted)) is not None:
-                    self.counts[sender.name] = values
+                self._count(sender, sender.counted)
 
     def median(self, name: str, key: str) -> float | None:
         """The median of a figure over the rounds."""
@@ -75,11 +75,23 @@ class Contest:
             if ratio.key in top and bottom.get(ratio.key)
         ]
 
-    def _attempt(self, sender: Sender, run: Callable[[], Values]) -> Values | None:
+    def _race(self, sender: Sender) -> None:
         try:
-            return run()
-        except RuntimeError as problem:
+            values = sender.run()
+        except (RuntimeError, NotHereError) as problem:
             self.senders.remove(sender)
             self.rounds.pop(sender.name, None)
-            self.left_out.append((sender.name, f"it failed: {str(problem).strip().splitlines()[-1]}"))
-            return None
+            self.left_out.append((sender.name, _reason(problem)))
+        else:
+            self.rounds.setdefault(sender.name, []).append(values)
+
+    def _count(self, sender: Sender, run: Callable[[], Values]) -> None:
+        try:
+            self.counts[sender.name] = run()
+        except (RuntimeError, NotHereError) as problem:
+            self.left_out.append((f"the syncs of {sender.name}", _reason(problem)))
+
+
+def _reason(problem: Exception) -> str:
+    """The last line of what it said, which in a traceback is the one that tells."""
+    return (str(problem).strip().splitlines() or ["it failed"])[-1]

@@ -17,10 +17,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from digest_mailer.core.audience import EVERYBODY
-from digest_mailer.services.send import Ending
 from processes import memory
 from publication import JULY, USUAL, open_app
+
+from digest_mailer.core.audience import EVERYBODY
+from digest_mailer.services.send import Ending
 
 
 def main() -> None:

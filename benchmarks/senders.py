@@ -4,8 +4,8 @@ A run is one fresh process to one fresh sink. Rates of programs in C count all o
 behind the imports, which favours the rivals: none of them reads a list or keeps a ledger.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ class Ours:
 
     lab: Lab
     sink: OpenSink = fast_sink
-    people: int = 60_000
+    people: int = 60_000  # at full scale
+    exact: bool = False  # so many at every scale
     articles: int = USUAL
     loop: str = "uvloop"
     dkim: str = ""  # rsa or both
@@ -33,7 +34,7 @@ class Ours:
 
     def sender(self, name: str) -> Sender:
         """Under this name; syncs are counted in a run of its own, unless something stands between them anyway."""
-        counted = self.run if self.sync_us is not None else replace(self, sync_us=0).run
+        counted = None if self.sync_us is not None else replace(self, sync_us=0).run
         return Sender(name, self.run, counted, self.setup)
 
     @property
@@ -48,7 +49,8 @@ class Ours:
     def run(self) -> Values:
         """One run."""
         lab = self.lab
-        with lab.copy(lab.count(self.people), self.articles) as root, self.sink(lab) as sink:
+        people = self.people if self.exact else lab.count(self.people)
+        with lab.copy(people, self.articles) as root, self.sink(lab) as sink:
             url = f"{sink.url}&connections={lab.connections}"
             command = python("sender", root, url, "--loop", self.loop, "--articles", self.articles)
             if self.dkim:
@@ -83,7 +85,7 @@ class Rivals:
         """Postfix's load generator in C, over connections that it keeps (-d), with messages of the same size."""
 
         def command(sink: Sink, count: int) -> list[str]:
-            size = (self._material / "message.eml").stat().st_size
+            size = self.lab.message_size(self.articles)
             how = ["-d", "-s", str(self.lab.connections), "-m", str(count), "-l", str(size)]
             return [program, *how, "-f", "digest@example.org", "-t", "reader@example.org", f"{HOST}:{sink.port}"]
 
@@ -144,22 +146,13 @@ class Rivals:
     def _material(self) -> Path:
         return self.lab.publication(1, self.articles)
 
-    def _here(self, name: str) -> "_LeaveOut":
-        return _LeaveOut(self.contest, name)
-
-
-class _LeaveOut(nullcontext[None]):
-    """Names somebody as left out when something is not here."""
-
-    def __init__(self, contest: Contest, name: str) -> None:
-        super().__init__()
-        self._contest, self._name = contest, name
-
-    def __exit__(self, *problem: object) -> bool:
-        if isinstance(problem[1], NotHereError):
-            self._contest.left_out.append((self._name, str(problem[1])))
-            return True
-        return False
+    @contextmanager
+    def _here(self, name: str) -> Iterator[None]:
+        """Names somebody as left out when something is not here."""
+        try:
+            yield
+        except NotHereError as problem:
+            self.contest.left_out.append((name, str(problem)))
 
 
 def _check(sink: Sink, messages: int) -> None:

@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+from publication import JULY, open_app
+
 from digest_mailer.adapters.dkim import DkimKey, DkimSigner, make_key
 from digest_mailer.core.address import parse_address
 from digest_mailer.core.dkim import Algorithm
@@ -24,7 +26,6 @@ from digest_mailer.core.identity import SubscriberId
 from digest_mailer.core.message import SAMPLE_KEYRING, Message, Recipient
 from digest_mailer.core.stencil import Stencil
 from digest_mailer.core.topic import NO_TOPICS
-from publication import JULY, open_app
 
 _TEXT = b"x" * 1200  # about as long as the headers that are signed
 _AT = datetime(2024, 1, 31, 12, tzinfo=UTC)

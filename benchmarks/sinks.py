@@ -3,6 +3,7 @@
 A sink of ours tells at its end how many messages it took, so no run counts in which one was missing.
 """
 
+import os
 import signal
 import socket
 import subprocess
@@ -49,7 +50,8 @@ def postfix_sink(_lab: Lab) -> Iterator[Sink]:
     program = find("smtp-sink")
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
-    sink = Sink(port, start([program, f"{HOST}:{port}", "1000"], stdout=subprocess.DEVNULL))
+    root = ["-u", "nobody"] if os.geteuid() == 0 else []  # it will not be root
+    sink = Sink(port, start([program, *root, f"{HOST}:{port}", "1000"], stdout=subprocess.DEVNULL))
     with _ended(sink):
         _await(port)
         yield sink
@@ -92,9 +94,9 @@ def _await(port: int) -> None:
     while True:
         try:
             socket.create_connection((HOST, port)).close()
-        except OSError:
+        except OSError as problem:
             if time.monotonic() > end:
-                raise
+                raise RuntimeError("a sink did not start") from problem
             time.sleep(0.05)
         else:
             return

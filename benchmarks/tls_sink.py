@@ -37,12 +37,14 @@ class Client(asyncio.Protocol):
 
     messages = 0  # of all connections
 
+    _transport: asyncio.Transport
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's for TLS is one by its methods only
         self._held = bytearray()
         self._content = False
-        transport.write(b"220 sink.localhost ESMTP\r\n")
+        self._transport.write(b"220 sink.localhost ESMTP\r\n")
 
     def data_received(self, data: bytes) -> None:
         """Work through what there is, and answer it in one go."""
