@@ -117,7 +117,13 @@ class Sending:
 
     async def send(self, wait: timedelta = timedelta(minutes=15)) -> Ended:
         """To the end of the run; nothing of the transport may be left."""
+        ledger = self.store.ledger
+        dead, ledger._runs = (
+            ledger._runs,
+            lambda _owner: hasattr(self.run, "_desk"),
+        )  # alive as soon as it has the lease
         try:
             return await self.run.send(JULY, wait)
         finally:
+            ledger._runs = dead
             assert self.way.open == 0

@@ -189,6 +189,9 @@ class Ledger(Protocol):
         """Become the sender of a mailing and settle what the one before left. At most `slots` rows can be claimed and
         without a durable result at a time. Raises Locked when another process sends it."""
 
+    def clear_up(self, issue: IssueId, now: datetime) -> None:
+        """Settle what a sender left that is dead for certain, without sending on."""
+
     def progress(self, issue: IssueId) -> Progress:
         """People by hand-off."""
 

@@ -56,7 +56,7 @@ def take(lease: SenderLease, limit: int, now: datetime = NOW) -> Sequence[Claim]
 def ended(claim: Claim, outcome: Outcome, state: HandOff, *, begun: bool = True, due: datetime = LATER) -> Result:
     started = NOW if begun else None
     later = due if state in (HandOff.DEFERRED, HandOff.PLANNED) else None
-    return Result(claim.row, outcome, state, later, started, NOW, "1 to there", DIGEST)
+    return Result(claim.row, outcome, state, later, started, NOW, "1 to there", DIGEST, claim.attempts)
 
 
 def attempt(lease: SenderLease, claim: Claim, outcome: Outcome, state: HandOff, due: datetime = LATER) -> None:

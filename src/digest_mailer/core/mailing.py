@@ -84,6 +84,7 @@ class Result(NamedTuple):
     ended: datetime
     connection: str
     digest: bytes
+    before: int  # attempts before this one: a result that comes twice is of the same claim
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,7 +225,8 @@ class Desk:
             self.lease.answered(row, accepted=isinstance(outcome, Accepted))
         state, due = self._follow(parcel.claim, outcome, now)
         results = self._results
-        results.append(Result(row, outcome, state, due, started, now, connection, parcel.message.digest))
+        digest, before = parcel.message.digest, parcel.claim.attempts
+        results.append(Result(row, outcome, state, due, started, now, connection, digest, before))
         if len(results) >= self._low:
             self._wake.set()
         self.on_progress(state)

@@ -16,6 +16,7 @@ from digest_mailer.core.mailing import Delivery, Mailing, Status
 from digest_mailer.core.message import Keys, local_id
 from digest_mailer.ports import Clock, Ledger, Oversight
 
+_NOT_KNOWN_TO_HAVE_IT = (HandOff.UNKNOWN, HandOff.SUPPRESSED, HandOff.CANCELLED)
 _RETRIED = (HandOff.DEFERRED, HandOff.REFUSED, HandOff.EXPIRED)
 
 
@@ -50,11 +51,13 @@ class Overseer:
         mailing = self.mailing(issue)
         if mailing.status in (Status.COMPLETE, Status.CLOSED):
             raise InterlockError(f"{issue} is {mailing.status}; there is nothing to cancel", f"see: {_status(issue)}")
-        return self.oversight.cancel(issue, "cancelled by hand", self.clock.now())
+        people = self.oversight.cancel(issue, "cancelled by hand", self.clock.now())
+        self.ledger.clear_up(issue, self.clock.now())
+        return people
 
     def retry(self, issue: IssueId, states: Sequence[HandOff]) -> int:
         """Have people tried again with the next send; answers how many."""
-        self.mailing(issue)
+        self._refuse_closed(issue)
         wrong = [state for state in states if state not in _RETRIED]
         if wrong:
             raise UsageError(f"people who are {wrong[0]} are not tried again", f"one of: {', '.join(_RETRIED)}")
@@ -67,6 +70,7 @@ class Overseer:
     def unknown(self, issue: IssueId, addresses: Sequence[str] = ()) -> Sequence[Delivery]:
         """Who is unknown: all, or those with these addresses. Raises NothingMatched for one who is not."""
         self.mailing(issue)
+        self.ledger.clear_up(issue, self.clock.now())
         found = list(self.oversight.deliveries(issue, (HandOff.UNKNOWN,)))
         if not addresses:
             return found
@@ -78,23 +82,28 @@ class Overseer:
 
     def resolve(self, issue: IssueId, people: Sequence[Delivery], state: HandOff) -> int:
         """Settle unknown people by the admin's word: they got it, or it is sent to them again."""
+        if state is HandOff.PLANNED:
+            self._refuse_closed(issue)
         why = "left as it is, by hand" if state is HandOff.ACCEPTED else "sent again, by hand"
         return self.oversight.settle(issue, {one.row: state for one in people}, why, self.clock.now())
 
     def follow_policy(self, issue: IssueId) -> int:
         """Before a run: send again to whom the publication's policy says so. Answers how many."""
-        return self.oversight.resend_once(issue, self.clock.now()) if self.resend_once else 0
+        if not self.resend_once or self.mailing(issue).status is Status.CLOSED:
+            return 0
+        return self.oversight.resend_once(issue, self.clock.now())
 
     def learn(self, issue: IssueId, events: Iterable[FeedbackEvent]) -> Settled:
-        """Settle by evidence: whoever's message was found has it."""
+        """Settle by evidence: whoever's message was found has it, also who had left or was cancelled meanwhile."""
         self.mailing(issue)
+        self.ledger.clear_up(issue, self.clock.now())
         heard: dict[str, list[FeedbackEvent]] = {}
         for event in events:
             heard.setdefault(event.message_id.partition("@")[0], []).append(event)
         now, unknown = self.clock.now(), 0
         found: dict[str, dict[RowId, HandOff]] = {}
         fates: dict[RowId, Fate] = {}
-        for one in self.oversight.deliveries(issue, (HandOff.UNKNOWN, HandOff.ACCEPTED)):
+        for one in self.oversight.deliveries(issue, (*_NOT_KNOWN_TO_HAVE_IT, HandOff.ACCEPTED)):
             told = heard.get(local_id(issue, one.subscriber, self.keys.message_id))
             unknown += one.state is HandOff.UNKNOWN and not told
             if not told:
@@ -102,7 +111,7 @@ class Overseer:
             fate = judge(one.fate, (event.fate for event in told))
             if fate is not one.fate:
                 fates[one.row] = fate
-            if one.state is HandOff.UNKNOWN:
+            if one.state in _NOT_KNOWN_TO_HAVE_IT:
                 found.setdefault(told[0].words, {})[one.row] = HandOff.ACCEPTED
         accepted = sum(self._settle(issue, rows, why) for why, rows in found.items())
         return Settled(accepted, self.oversight.note_fates(fates, now), unknown)
@@ -113,6 +122,11 @@ class Overseer:
         if not found:
             raise NothingMatched(f"{issue} was never sent", f"see: digest-mailer plan {issue}")
         return found
+
+    def _refuse_closed(self, issue: IssueId) -> None:
+        mailing = self.mailing(issue)
+        if mailing.status is Status.CLOSED:
+            raise InterlockError(f"{issue} was cancelled: {mailing.detail}", "nobody else gets it")
 
     def _settle(self, issue: IssueId, rows: Mapping[RowId, HandOff], why: str) -> int:
         return self.oversight.settle(issue, rows, why, self.clock.now())

@@ -1,12 +1,16 @@
-"""A segment as SQL. Means the same as `core.audience.matches`; a property test compares the two."""
+"""A segment as SQL, and what else several stores ask.
+
+A segment means the same as `core.audience.matches`; a property test compares the two.
+"""
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, FromClause, and_, exists, false, func, or_, true
+from sqlalchemy import Column, FromClause, and_, case, exists, false, func, or_, true
 from sqlalchemy.sql.elements import ColumnElement
 
-from digest_mailer.adapters.store.tables import person, subscriber
+from digest_mailer.adapters.store.tables import delivery, person, subscriber
 from digest_mailer.core.audience import Segment
+from digest_mailer.core.delivery import HandOff
 from digest_mailer.core.topic import TopicWords
 
 TOPIC_COLUMNS: tuple[Column[int], ...] = tuple(subscriber.c[f"topics_{n}"] for n in range(4))
@@ -39,6 +43,11 @@ def in_segment(
 def follows_any(people: FromClause = subscriber) -> ColumnElement[bool]:
     """The condition that somebody follows any topic at all."""
     return or_(people.c.all_topics, *(column != 0 for column in topic_columns(people)))
+
+
+def fence_of_claimed() -> ColumnElement[int]:
+    """The fence of a row that is moved out of a sender's hand, none of another: who has one may have been served."""
+    return case((delivery.c.state == HandOff.CLAIMED, delivery.c.fence), else_=0)
 
 
 def _has_attribute(attributes: ColumnElement[str], name: str, value: str) -> ColumnElement[bool]:

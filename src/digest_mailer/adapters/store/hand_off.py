@@ -5,7 +5,9 @@ JSON: SQLite then works through them in one step, during which Python does somet
 each row would have the two threads of a sender wait for each other. An acceptance, as nearly all results are, is
 one string with its fields at fixed places: to read a field out of JSON inside JSON costs more than to write it.
 
-Every change asks for the fence of the row, so a sender that was overtaken changes nothing. Rows that were put back
+Every change asks for the fence of the row, so a sender that was overtaken changes nothing, and for the number of
+attempts before it, so a result that comes twice counts once. Who is suppressed or cancelled keeps a fence only as
+long as a sender may have begun their message: these are asked for after a sudden end too. Rows that were put back
 come last among the planned ones: a message that breaks every connection does not keep the others waiting.
 """
 
@@ -72,6 +74,11 @@ def no_longer_claimed(driver: Connection, rows: Sequence[RowId], fence: int) -> 
     return {RowId(row) for (row,) in driver.execute(_NO_LONGER, (json.dumps(rows), fence))}
 
 
+def let_go(driver: Connection, rows: Sequence[RowId], fence: int) -> None:
+    """Nothing of these has left, and nothing will: others have moved them."""
+    driver.execute(_LET_GO, (json.dumps(rows), fence))
+
+
 def settle(
     driver: Connection, mailing: int, fence: int, marks: Mapping[RowId, Mark] | None, transport: str, now: datetime
 ) -> None:
@@ -80,6 +87,7 @@ def settle(
     at = stamp(now)
     if marks is None:
         driver.execute(_UNKNOWN, (at, STOPPED, mailing))
+        driver.execute(_UNKNOWN_MOVED, (at, STOPPED, mailing, fence))
         return
     for row, mark in marks.items():
         if mark is Mark.STARTED:
@@ -100,14 +108,14 @@ _ACTIVE = str(State.ACTIVE)
 _DIGEST = 32
 _TIME = "strftime('%Y-%m-%dT%H:%M:%f', {}, 'unixepoch') || '000Z'"  # as tables.stamp writes it
 
-# a result: id, state, due, detail, started, ended, connection, outcome, scope, code, enhanced, reply
+# a result: id, state, due, detail, started, ended, connection, outcome, scope, code, enhanced, reply, attempts before
 _KEEP_ATTEMPTS = f"""
 INSERT INTO attempt (delivery_id, number, started_at, ended_at, transport, connection, outcome, scope, code, enhanced,
                      reply)
 SELECT d.id, d.attempts + 1, {_TIME.format("r.value ->> 4")}, {_TIME.format("r.value ->> 5")}, ?2,
        r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9, r.value ->> 10, r.value ->> 11
 FROM json_each(?1) r CROSS JOIN delivery d ON d.id = r.value ->> 0
-WHERE d.fence = ?3 AND d.state IN ('claimed', 'suppressed', 'cancelled')
+WHERE d.fence = ?3 AND d.attempts = r.value ->> 12 AND d.state IN ('claimed', 'suppressed', 'cancelled')
 """  # noqa: S608 - no value of a user
 # Who left while their message was on the wire stays suppressed, unless it may have arrived.
 _KEEP_RESULTS = """
@@ -115,25 +123,31 @@ UPDATE delivery
 SET state = CASE WHEN delivery.state = 'claimed' OR r.state IN ('accepted', 'refused', 'unknown')
                  THEN r.state ELSE delivery.state END,
     due_at = CASE WHEN delivery.state = 'claimed' THEN r.due END,
+    fence = CASE WHEN delivery.state = 'claimed' THEN fence ELSE 0 END,
     detail = r.detail, attempts = attempts + 1, message_digest = substr(?2, r.place * 32 + 1, 32), changed_at = ?3
-FROM (SELECT key AS place, value ->> 0 AS id, value ->> 1 AS state, value ->> 2 AS due, value ->> 3 AS detail
+FROM (SELECT key AS place, value ->> 0 AS id, value ->> 1 AS state, value ->> 2 AS due, value ->> 3 AS detail,
+             value ->> 12 AS before
       FROM json_each(?1)) r
-WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.state IN ('claimed', 'suppressed', 'cancelled')
+WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.attempts = r.before
+  AND delivery.state IN ('claimed', 'suppressed', 'cancelled')
 """
-# an acceptance: id 20 | started 17 | ended 17 | length of connection 3 | connection | reply
+# an acceptance: id 20 | attempts before 6 | started 17 | ended 17 | length of connection 3 | connection | reply
 _KEEP_ACCEPTED_ATTEMPTS = f"""
 INSERT INTO attempt (delivery_id, number, started_at, ended_at, transport, connection, outcome, reply)
-SELECT d.id, d.attempts + 1, {_TIME.format("substr(r.value, 21, 17)")}, {_TIME.format("substr(r.value, 38, 17)")}, ?2,
-       substr(r.value, 58, substr(r.value, 55, 3)), 'accepted', substr(r.value, 58 + substr(r.value, 55, 3))
+SELECT d.id, d.attempts + 1, {_TIME.format("substr(r.value, 27, 17)")}, {_TIME.format("substr(r.value, 44, 17)")}, ?2,
+       substr(r.value, 64, substr(r.value, 61, 3)), 'accepted', substr(r.value, 64 + substr(r.value, 61, 3))
 FROM json_each(?1) r CROSS JOIN delivery d ON d.id = CAST(substr(r.value, 1, 20) AS INTEGER)
-WHERE d.fence = ?3 AND d.state IN ('claimed', 'suppressed', 'cancelled')
+WHERE d.fence = ?3 AND d.attempts = CAST(substr(r.value, 21, 6) AS INTEGER)
+  AND d.state IN ('claimed', 'suppressed', 'cancelled')
 """  # noqa: S608 - no value of a user
 _KEEP_ACCEPTED = """
 UPDATE delivery
 SET state = 'accepted', due_at = NULL, detail = '', attempts = attempts + 1,
     message_digest = substr(?2, r.place * 32 + 1, 32), changed_at = ?3
-FROM (SELECT key AS place, CAST(substr(value, 1, 20) AS INTEGER) AS id FROM json_each(?1)) r
-WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.state IN ('claimed', 'suppressed', 'cancelled')
+FROM (SELECT key AS place, CAST(substr(value, 1, 20) AS INTEGER) AS id, CAST(substr(value, 21, 6) AS INTEGER) AS before
+      FROM json_each(?1)) r
+WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.attempts = r.before
+  AND delivery.state IN ('claimed', 'suppressed', 'cancelled')
 """
 _DUE = f"""
 SELECT json_group_array(json_array(
@@ -150,7 +164,11 @@ FROM (SELECT * FROM (SELECT * FROM delivery
 LEFT JOIN subscriber s ON s.id = d.subscriber_id
 LEFT JOIN person p ON p.subscriber_id = d.subscriber_id
 """  # noqa: S608 - no value of a user
-_DROP = "UPDATE delivery SET state = 'suppressed', due_at = NULL, changed_at = ?, detail = ? WHERE id = ?"
+_DROP = "UPDATE delivery SET state = 'suppressed', fence = 0, due_at = NULL, changed_at = ?, detail = ? WHERE id = ?"
+_LET_GO = """
+UPDATE delivery SET fence = 0
+WHERE id IN (SELECT value FROM json_each(?1)) AND fence = ?2 AND state IN ('suppressed', 'cancelled')
+"""
 _CLAIM = """
 UPDATE delivery SET state = 'claimed', fence = ?2, changed_at = ?3 WHERE id IN (SELECT value FROM json_each(?1))
 """
@@ -177,6 +195,10 @@ _UNKNOWN = f"""
 UPDATE delivery SET state = 'unknown', attempts = attempts + 1, changed_at = ?, detail = ?
 WHERE mailing_id = ? AND state = 'claimed' AND {OPEN_ROWS}
 """  # noqa: S608
+_UNKNOWN_MOVED = """
+UPDATE delivery SET state = 'unknown', attempts = attempts + 1, changed_at = ?, detail = ?
+WHERE mailing_id = ? AND fence = ? AND state IN ('suppressed', 'cancelled')
+"""
 _UNKNOWN_ROW = """
 UPDATE delivery SET state = 'unknown', attempts = attempts + 1, changed_at = ?, detail = ?
 WHERE id = ? AND fence = ? AND state IN ('claimed', 'suppressed', 'cancelled')
@@ -197,10 +219,11 @@ UPDATE delivery SET state = 'planned', changed_at = ? WHERE mailing_id = ? AND s
 
 def _line(result: Result) -> str:
     """An acceptance as the statements above read it."""
-    row, outcome, _, _, started, ended, connection, _ = result
+    row, outcome, _, _, started, ended, connection, _, before = result
     assert started  # noqa: S101 - else it has other statements
     name = connection[:999]
-    return f"{row:020d}{started.timestamp():017.6f}{ended.timestamp():017.6f}{len(name):03d}{name}{outcome.reply}"
+    begin, end = started.timestamp(), ended.timestamp()
+    return f"{row:020d}{before:06d}{begin:017.6f}{end:017.6f}{len(name):03d}{name}{outcome.reply}"
 
 
 def _digests(results: Sequence[Result]) -> bytes:
@@ -224,6 +247,7 @@ def _values(result: Result) -> tuple[Any, ...]:
         getattr(outcome, "code", None),
         getattr(outcome, "enhanced", None),
         outcome.reply,
+        result.before,
     )
 
 

@@ -27,7 +27,7 @@ from digest_mailer.adapters.store import hand_off
 from digest_mailer.adapters.store.audience import extend, unwritten, writing
 from digest_mailer.adapters.store.database import Database, explained, incarnation, sqlite
 from digest_mailer.adapters.store.flight_recorder import FlightRecorder, Mark, read
-from digest_mailer.adapters.store.tables import TROUBLED_ROWS
+from digest_mailer.adapters.store.tables import TROUBLED_ROWS, instant
 from digest_mailer.adapters.store.tables import mailing as mailings
 from digest_mailer.core.errors import Locked
 from digest_mailer.core.identity import IssueId, RowId
@@ -114,7 +114,9 @@ class SenderLease:
             return dict(self._watcher.execute(_TROUBLES, (self.mailing.id,)).fetchall())
 
     def let_go(self, rows: Sequence[RowId]) -> None:
-        """These rows were dropped, and will have no result."""
+        """These rows were dropped, and will have no result. Durable when it returns."""
+        with self._transaction() as driver:
+            hand_off.let_go(driver, rows, self.mailing.fence)
         self._recorder.land(rows)
 
     def release(
@@ -164,12 +166,15 @@ class SenderLease:
             return
         if found.id not in self._rows:
             self._rows[found.id] = writing(found, self.mailing.issue)
-        self._frozen = extend(self._connection, found, self._rows[found.id], limit)
+        extend(self._connection, found, self._rows[found.id], limit)
 
     def _beat(self, driver: Driver) -> None:
-        """Say that this sender lives. Raises Locked when another one does instead."""
-        if not driver.execute(_BEAT, (self.mailing.id, self.mailing.fence)).rowcount:
+        """Say that this sender lives, and hear until when. Raises Locked when another one does instead."""
+        row = driver.execute(_BEAT, (self.mailing.id, self.mailing.fence)).fetchone()
+        if not row:
             raise Locked("another process has taken over this mailing", _SEE)
+        if row[0]:
+            self.mailing = replace(self.mailing, expires=instant(row[0]))
 
     @contextmanager
     def _transaction(self) -> Iterator[Driver]:
@@ -219,6 +224,24 @@ def wait_for_silence(
         rest(_LOOK)
 
 
+def clear_up(database: Database, issue: IssueId, runs: Callable[[str], bool | None], now: datetime) -> None:
+    """Settle what a sender left that is known to be dead, without sending on: for who wants to know how it stands."""
+    with database.write() as connection:
+        owner, _ = _holder(connection, issue)
+        before = find_mailing(connection, issue)
+        if not before or not owner or runs(owner) is not False:
+            return
+        _settle(connection, database.path, before, now)
+        values = {"fence": before.fence + 1, "beat": mailings.c.beat + 1, "lease_owner": None}
+        connection.execute(update(mailings).where(mailings.c.id == before.id).values(**values))
+        hand_off.say_how_it_stands(sqlite(connection), before.id, before.status)
+
+
+def _settle(connection: Connection, path: Path, before: Mailing, now: datetime) -> None:
+    marks = read(recorder_path(path, before.id), incarnation(connection), before.id, before.fence)
+    hand_off.settle(sqlite(connection), before.id, before.fence, marks, before.transport, now)
+
+
 def find_mailing(connection: Connection, issue: IssueId) -> Mailing | None:
     """The mailing of an issue."""
     row = connection.execute(select(mailings).where(mailings.c.issue == issue)).first()
@@ -242,8 +265,7 @@ def _take_over(
     before = find_mailing(connection, issue)
     if not before:
         raise KeyError(issue)
-    marks = read(recorder_path(path, before.id), incarnation(connection), before.id, before.fence)
-    hand_off.settle(sqlite(connection), before.id, before.fence, marks, before.transport, now)
+    _settle(connection, path, before, now)
     values = {"fence": before.fence + 1, "beat": mailings.c.beat + 1, "lease_owner": owner}
     values |= {"status": Status.SENDING, "detail": "", "transport": transport}
     connection.execute(update(mailings).where(mailings.c.id == before.id).values(**values))
@@ -257,7 +279,7 @@ def _holder(connection: Connection, issue: IssueId) -> _Holder:
 
 
 _OLD_AGE = timedelta(hours=48)  # of a mailing that was begun before its end was kept
-_BEAT = "UPDATE mailing SET beat = beat + 1 WHERE id = ? AND fence = ?"
+_BEAT = "UPDATE mailing SET beat = beat + 1 WHERE id = ? AND fence = ? RETURNING expires_at"
 _SEQUENCE = "SELECT coalesce(max(value + 0), 0) FROM meta WHERE key = 'sequence'"
 _STANDING = f"SELECT status, fence, ({_SEQUENCE}) FROM mailing WHERE id = ?"  # noqa: S608 - no value of a user
 _TROUBLES = f"""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, func, insert, select, text, update
 
 from digest_mailer.adapters.store.audience import assignment_to_json, count
 from digest_mailer.adapters.store.database import Database, incarnation, next_sequence, sequence
-from digest_mailer.adapters.store.lease import SenderLease, find_mailing, take
+from digest_mailer.adapters.store.lease import SenderLease, clear_up, find_mailing, take
 from digest_mailer.adapters.store.segments import segment_to_json
 from digest_mailer.adapters.store.tables import OPEN_ROWS, delivery, mailing, person, wave
 from digest_mailer.adapters.system import still_runs
@@ -60,6 +60,10 @@ class LedgerStore:
 
         Raises Locked when somebody else sends it, KeyError when there is no mailing. Close it at the end."""
         return take(self._database, issue, transport, owner, self._runs, slots, now)
+
+    def clear_up(self, issue: IssueId, now: datetime) -> None:
+        """Settle what a sender left that is dead for certain."""
+        clear_up(self._database, issue, self._runs, now)
 
     def progress(self, issue: IssueId) -> Progress:
         """People by hand-off. Those of an audience whose rows are still to be written are planned."""

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, text, upda
 
 from digest_mailer.adapters.store import hand_off
 from digest_mailer.adapters.store.audience import write_all
+from digest_mailer.adapters.store.conditions import fence_of_claimed
 from digest_mailer.adapters.store.database import Database, sqlite
 from digest_mailer.adapters.store.lease import find_mailing
 from digest_mailer.adapters.store.tables import OPEN_ROWS, attempt, delivery, mailing, person
@@ -22,6 +23,7 @@ from digest_mailer.core.identity import IssueId, RowId, SubscriberId
 from digest_mailer.core.mailing import Attempt, Delivery, Status
 from digest_mailer.core.message import Recipient
 
+_MAY_HAVE_ARRIVED = (HandOff.UNKNOWN, HandOff.SUPPRESSED, HandOff.CANCELLED)
 _TO_CANCEL = (HandOff.PLANNED, HandOff.CLAIMED, HandOff.DEFERRED)
 _PAGE = 5000
 
@@ -48,7 +50,8 @@ class OversightStore:
             if not found:
                 return 0
             write_all(connection, found.id, issue)
-            values = {"state": HandOff.CANCELLED, "due_at": None, "changed_at": now, "detail": why}
+            values: dict[str, Any] = {"state": HandOff.CANCELLED, "due_at": None, "changed_at": now, "detail": why}
+            values["fence"] = fence_of_claimed()
             open_rows = (delivery.c.mailing_id == found.id, delivery.c.state.in_(_TO_CANCEL), text(OPEN_ROWS))
             cancelled = connection.execute(update(delivery).where(*open_rows).values(**values)).rowcount
             closed = {"status": Status.CLOSED, "detail": why}
@@ -70,11 +73,13 @@ class OversightStore:
             return changed
 
     def settle(self, issue: IssueId, rows: Mapping[RowId, HandOff], why: str, now: datetime) -> int:
-        """Settle unknown rows as accepted, refused, or planned, which is to send them again."""
+        """Settle unknown rows as accepted, refused, or planned, which is to send them again. Whose message was taken
+        although they had left or it was cancelled meanwhile is accepted too."""
         settled = 0
         with self._database.write() as connection:
             for row, state in rows.items():
-                unknown = (delivery.c.id == row, delivery.c.issue == issue, delivery.c.state == HandOff.UNKNOWN)
+                states = _MAY_HAVE_ARRIVED if state is HandOff.ACCEPTED else (HandOff.UNKNOWN,)
+                unknown = (delivery.c.id == row, delivery.c.issue == issue, delivery.c.state.in_(states))
                 values: dict[str, Any] = {"state": state, "changed_at": now, "detail": why, "due_at": None}
                 if state is HandOff.PLANNED:
                     values |= {"due_at": now, "resent": delivery.c.resent + 1}

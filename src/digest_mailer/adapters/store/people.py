@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
 
-from digest_mailer.adapters.store.conditions import in_segment
+from digest_mailer.adapters.store.conditions import fence_of_claimed, in_segment
 from digest_mailer.adapters.store.database import Database, next_sequence, sequence
 from digest_mailer.adapters.store.groups import groups
 from digest_mailer.adapters.store.tables import consent, delivery, person, subscriber, suppression, transition
@@ -137,7 +137,7 @@ def drop_open_rows(connection: Connection, subscriber_id: SubscriberId, why: str
     connection.execute(
         update(delivery)
         .where(delivery.c.subscriber_id == subscriber_id, delivery.c.state.in_(_STILL_TO_SEND))
-        .values(state=HandOff.SUPPRESSED, due_at=None, changed_at=now, detail=why)
+        .values(state=HandOff.SUPPRESSED, fence=fence_of_claimed(), due_at=None, changed_at=now, detail=why)
     )
 
 
