@@ -20,7 +20,7 @@ from core_support import JULY, address_of, edition_of
 from digest_mailer.adapters.store import hand_off
 from digest_mailer.adapters.store.audience import extend, writing
 from digest_mailer.adapters.store.lease import SenderLease, recorder_path, wait_for_silence
-from digest_mailer.adapters.store.tables import OPEN_ROWS, wave
+from digest_mailer.adapters.store.tables import OPEN_ROWS, stamp, wave
 from digest_mailer.core.audience import EVERYBODY, Segment, State, eligible
 from digest_mailer.core.delivery import Accepted, Deferred, HandOff, Outcome, Refused, Scope, Unknown
 from digest_mailer.core.edition import Assignment, edition_hash, encode_edition, keys_to_build
@@ -768,3 +768,54 @@ def test_a_result_that_is_kept_twice_counts_once(store: Store, state: HandOff) -
     lease.release(Status.PAUSED, "", (), [result], NOW)
     lease.close()
     assert store.sql("SELECT attempts, (SELECT count(*) FROM attempt), state FROM delivery") == [(1, 1, str(state))]
+
+
+# -- moved while on the wire
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_who_left_while_on_the_wire_is_asked_for_after_a_power_loss(store: Store, begun: bool) -> None:
+    """Nobody can know any more whether their message had begun; but of whom the sender let go before, it had not."""
+    lease = store.begin(2)
+    one, other = take(lease, 2)
+    lease.begin(one.row)
+    for claim in (one, other):
+        store.people.leave(claim.recipient.id, "link", NOW, None)
+    if not begun:
+        lease.let_go([other.row])
+    kill(lease)
+    recorder_path(store.database.path, lease.mailing.id).unlink()
+    store.lease(owner="second").close()
+    states = dict(store.sql("SELECT id, state FROM delivery"))
+    assert states == {one.row: "unknown", other.row: "unknown" if begun else "suppressed"}
+
+
+def test_who_left_before_their_claim_is_not_asked_for(store: Store) -> None:
+    lease = store.begin(2)
+    (claim,) = take(lease, 1)
+    attempt(lease, claim, BUSY, HandOff.DEFERRED)
+    for (reader,) in store.sql("SELECT subscriber_id FROM delivery"):
+        store.people.leave(reader, "link", NOW, None)
+    kill(lease)
+    recorder_path(store.database.path, lease.mailing.id).unlink()
+    store.lease(owner="second").close()
+    assert store.sql("SELECT state FROM delivery") == [("suppressed",)] * 2
+
+
+def test_a_result_that_comes_again_is_not_of_the_next_claim(store: Store) -> None:
+    lease = store.begin(1)
+    (claim,) = take(lease, 1)
+    lease.begin(claim.row)
+    deferred = ended(claim, BUSY, HandOff.DEFERRED, due=NOW)
+    assert [again.row for again in lease.turn([deferred], 1, NOW).claims] == [claim.row]
+    lease.release(Status.PAUSED, "", (), [deferred], NOW)
+    lease.close()
+    assert store.sql("SELECT state, attempts, (SELECT count(*) FROM attempt) FROM delivery") == [("planned", 1, 1)]
+
+
+def test_new_time_reaches_a_sender_that_lives(store: Store) -> None:
+    lease = store.begin(1)
+    store.sql("UPDATE mailing SET expires_at = ?", stamp(NOW + timedelta(days=9)))
+    lease.turn((), 0, NOW)
+    assert lease.mailing.expires == NOW + timedelta(days=9)
+    lease.close()

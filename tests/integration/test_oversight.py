@@ -15,8 +15,8 @@ from digest_mailer.adapters.store.oversight import OversightStore
 from digest_mailer.core.delivery import Fate, HandOff, Outcome
 from digest_mailer.core.errors import InterlockError, NothingMatched, UsageError
 from digest_mailer.core.feedback import FeedbackEvent
-from digest_mailer.core.mailing import Status
-from digest_mailer.core.message import message_id
+from digest_mailer.core.mailing import Result, Status
+from digest_mailer.core.message import local_id, message_id
 from digest_mailer.services.oversight import Overseer, Settled, how_likely
 from digest_mailer.services.send import Ended, Ending
 from digest_mailer.services.why import Explainer
@@ -448,3 +448,39 @@ def test_a_mailing_whose_audience_is_not_all_written_is_not_complete_yet(store: 
     overseer.resolve(JULY, overseer.unknown(JULY), HandOff.ACCEPTED)
     assert set(store.states().values()) == {"accepted"}
     assert status(store)[0] == "sending"
+
+
+# -- a cancelled mailing
+
+
+def test_whoever_was_on_the_wire_when_it_was_cancelled_and_then_killed_is_named(
+    store: Store, overseer: Overseer
+) -> None:
+    lease = store.begin(3)
+    one, other, _ = lease.turn((), 3, NOW).claims
+    lease.begin(one.row)
+    store.ledger._runs = lambda _owner: True
+    assert overseer.cancel(JULY) == 3
+    lease.close()  # killed
+    store.ledger._runs = lambda _owner: False
+    assert [person.row for person in overseer.unknown(JULY)] == [one.row]
+    assert store.sql("SELECT status FROM mailing") == [("closed",)]
+    found = FeedbackEvent(f"{local_id(JULY, other.recipient.id, KEYS.message_id)}@x", Fate.NONE, "queued")
+    assert overseer.learn(JULY, [found]).accepted == 1  # the server knows better than the ledger
+    assert sorted(store.states().values()) == ["accepted", "cancelled", "unknown"]
+
+
+def test_nobody_else_gets_what_was_cancelled(store: Store, overseer: Overseer) -> None:
+    lease = store.begin(2)
+    one, other = lease.turn((), 2, NOW).claims
+    refused = Result(other.row, NOBODY, HandOff.REFUSED, None, NOW, NOW, "", b"", 0)
+    lease.begin(one.row)
+    lease.release(Status.PAUSED, "", [one.row], [refused], NOW)
+    lease.close()
+    overseer.oversight.cancel(JULY, "by hand", NOW)
+    (person,) = overseer.unknown(JULY)
+    with pytest.raises(InterlockError, match="was cancelled"):
+        overseer.resolve(JULY, [person], HandOff.PLANNED)
+    with pytest.raises(InterlockError, match="was cancelled"):
+        overseer.retry(JULY, [HandOff.REFUSED])
+    assert overseer.resolve(JULY, [person], HandOff.ACCEPTED) == 1
