@@ -12,8 +12,6 @@ from digest_mailer.core.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from digest_mailer.core.address import EmailAddress
-
 
 @click.command("test", cls=Command)
 @click.argument("issue")
@@ -31,13 +29,14 @@ def test_command(
 
     The subject begins with [TEST], and the links that unsubscribe do nothing.
     """
+    from digest_mailer.services.subscriptions import read_address
     from digest_mailer.services.trial import check_addresses
 
     if reader and every:
         raise UsageError("a reader gets one edition", "leave --as or --all-editions out")
     app = session.app()
     library, transport = app.library, app.transport(url)
-    named, addresses = library.named(issue), [_address(one) for one in to]
+    named, addresses = library.named(issue), [read_address(one) for one in to]
     check_addresses(addresses, transport)
     trial, shown = app.trial(library), library.readable(named)
     person = app.subscriptions.by_address(reader) if reader else None
@@ -63,12 +62,3 @@ def test_command(
     taken = sum(isinstance(outcome, Accepted) for outcome in outcomes)
     code = ExitCode.DONE if taken == len(rows) else ExitCode.PARTIAL if taken else ExitCode.TEMPORARY
     session.finish("test", {"issue": named, "transport": transport.url, "messages": rows}, show, code)
-
-
-def _address(text: str) -> "EmailAddress":
-    from digest_mailer.core.address import AddressError, parse_address
-
-    try:
-        return parse_address(text)
-    except AddressError as problem:
-        raise UsageError(f"{text} is no address: {problem}", "give one as name@example.org") from problem

@@ -29,6 +29,8 @@ class HandOff(StrEnum):
 
 
 OPEN = (HandOff.PLANNED, HandOff.CLAIMED, HandOff.ATTEMPTING, HandOff.DEFERRED, HandOff.UNKNOWN)
+# of whom evidence may show that they have it: a sender may have had their message on the wire
+MAY_HAVE_ARRIVED = (HandOff.UNKNOWN, HandOff.SUPPRESSED, HandOff.CANCELLED)
 
 
 class Fate(StrEnum):

@@ -223,7 +223,7 @@ class Desk:
             self._unbegun.discard(row)
         elif not isinstance(outcome, Unknown):
             self.lease.answered(row, accepted=isinstance(outcome, Accepted))
-        state, due = self._follow(parcel.claim, outcome, now)
+        state, due = self._follow(parcel, outcome, now)
         results = self._results
         digest, before = parcel.message.digest, parcel.claim.attempts
         results.append(Result(row, outcome, state, due, started, now, connection, digest, before))
@@ -238,16 +238,17 @@ class Desk:
         """Whether another process may have taken over, for all this one knows."""
         return self.monotonic() - self._renewed > _STALE
 
-    def _follow(self, claim: Claim, outcome: Outcome, now: datetime) -> tuple[HandOff, datetime | None]:
+    def _follow(self, parcel: _Parcel, outcome: Outcome, now: datetime) -> tuple[HandOff, datetime | None]:
         """Where a row goes after an answer, and whether the run may go on."""
         if isinstance(outcome, Accepted):
             self.accepted += 1
-            self._handed[claim.recipient.address.domain] += 1
+            self._handed[parcel.domain] += 1
             self.health.note(outcome)
             return HandOff.ACCEPTED, None
         if stop := self.health.note(outcome):
             self._halt(stop, hopeless=True)
-        step = self.policy.next_step(outcome, claim.attempts + 1, self.lease.mailing.expires, now, self.jitter())
+        attempts, expires = parcel.claim.attempts + 1, self.lease.mailing.expires
+        step = self.policy.next_step(outcome, attempts, expires, now, self.jitter())
         match step:
             case Done():
                 return HandOff.ACCEPTED, None

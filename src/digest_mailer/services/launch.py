@@ -13,11 +13,12 @@ from digest_mailer.core.edition import Assignment, article_topics
 from digest_mailer.core.errors import InterlockError, NothingMatched
 from digest_mailer.core.identity import IssueId
 from digest_mailer.core.issue import Issue
-from digest_mailer.core.mailing import Approval, Mailing, Progress, Status, WaveRequest
+from digest_mailer.core.mailing import Approval, Mailing, Progress, WaveRequest
 from digest_mailer.core.publication import Publication
 from digest_mailer.ports import Clock, Ledger, Subscribers, Transport
 from digest_mailer.services.interlocks import Interlocks, check_count
 from digest_mailer.services.library import Library
+from digest_mailer.services.oversight import check_open
 from digest_mailer.services.planning import SendPlan, make_plan
 from digest_mailer.services.publish import publish
 
@@ -53,8 +54,8 @@ class Launcher:
         """Find out what there is to do, and refuse what must not be done. Changes nothing."""
         mailing = self.ledger.mailing(issue_id)
         progress = self.ledger.still_open(issue_id)
-        if mailing and mailing.status is Status.CLOSED:
-            raise _closed(mailing)
+        if mailing:
+            check_open(mailing)
         if mailing and progress.waiting:
             self.interlocks.check_resume(mailing, transport)
         if progress.waiting > progress[HandOff.DEFERRED]:
@@ -76,8 +77,7 @@ class Launcher:
         mailing = self.ledger.mailing(issue_id)
         if not mailing:
             raise NothingMatched(f"{issue_id} was never sent", f"see: digest-mailer plan {issue_id}")
-        if mailing.status is Status.CLOSED:
-            raise _closed(mailing)
+        check_open(mailing)
         self.interlocks.check_resume(mailing, transport)
 
     def plan(self, issue: Issue, segment: Segment) -> SendPlan:
@@ -119,10 +119,6 @@ class Launcher:
         if examined.issue is None or not examined.acceptable:
             raise InterlockError(f"{issue_id} has mistakes", f"see them with: digest-mailer lint {issue_id}")
         return examined.issue
-
-
-def _closed(mailing: Mailing) -> InterlockError:
-    return InterlockError(f"{mailing.issue} was cancelled: {mailing.detail}", "nobody else gets it")
 
 
 def _nobody(plan: SendPlan, mailing: Mailing | None, progress: Progress) -> InterlockError | NothingMatched:

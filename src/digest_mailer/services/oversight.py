@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from digest_mailer.core.delivery import Fate, HandOff
+from digest_mailer.core.delivery import MAY_HAVE_ARRIVED, Fate, HandOff
 from digest_mailer.core.errors import InterlockError, NothingMatched, UsageError
 from digest_mailer.core.feedback import FeedbackEvent, judge
 from digest_mailer.core.identity import IssueId, RowId
@@ -16,7 +16,6 @@ from digest_mailer.core.mailing import Delivery, Mailing, Status
 from digest_mailer.core.message import Keys, local_id
 from digest_mailer.ports import Clock, Ledger, Oversight
 
-_NOT_KNOWN_TO_HAVE_IT = (HandOff.UNKNOWN, HandOff.SUPPRESSED, HandOff.CANCELLED)
 _RETRIED = (HandOff.DEFERRED, HandOff.REFUSED, HandOff.EXPIRED)
 
 
@@ -57,7 +56,7 @@ class Overseer:
 
     def retry(self, issue: IssueId, states: Sequence[HandOff]) -> int:
         """Have people tried again with the next send; answers how many."""
-        self._refuse_closed(issue)
+        check_open(self.mailing(issue))
         wrong = [state for state in states if state not in _RETRIED]
         if wrong:
             raise UsageError(f"people who are {wrong[0]} are not tried again", f"one of: {', '.join(_RETRIED)}")
@@ -83,7 +82,7 @@ class Overseer:
     def resolve(self, issue: IssueId, people: Sequence[Delivery], state: HandOff) -> int:
         """Settle unknown people by the admin's word: they got it, or it is sent to them again."""
         if state is HandOff.PLANNED:
-            self._refuse_closed(issue)
+            check_open(self.mailing(issue))
         why = "left as it is, by hand" if state is HandOff.ACCEPTED else "sent again, by hand"
         return self.oversight.settle(issue, {one.row: state for one in people}, why, self.clock.now())
 
@@ -103,7 +102,7 @@ class Overseer:
         now, unknown = self.clock.now(), 0
         found: dict[str, dict[RowId, HandOff]] = {}
         fates: dict[RowId, Fate] = {}
-        for one in self.oversight.deliveries(issue, (*_NOT_KNOWN_TO_HAVE_IT, HandOff.ACCEPTED)):
+        for one in self.oversight.deliveries(issue, (*MAY_HAVE_ARRIVED, HandOff.ACCEPTED)):
             told = heard.get(local_id(issue, one.subscriber, self.keys.message_id))
             unknown += one.state is HandOff.UNKNOWN and not told
             if not told:
@@ -111,7 +110,7 @@ class Overseer:
             fate = judge(one.fate, (event.fate for event in told))
             if fate is not one.fate:
                 fates[one.row] = fate
-            if one.state in _NOT_KNOWN_TO_HAVE_IT:
+            if one.state in MAY_HAVE_ARRIVED:
                 found.setdefault(told[0].words, {})[one.row] = HandOff.ACCEPTED
         accepted = sum(self._settle(issue, rows, why) for why, rows in found.items())
         return Settled(accepted, self.oversight.note_fates(fates, now), unknown)
@@ -123,13 +122,14 @@ class Overseer:
             raise NothingMatched(f"{issue} was never sent", f"see: digest-mailer plan {issue}")
         return found
 
-    def _refuse_closed(self, issue: IssueId) -> None:
-        mailing = self.mailing(issue)
-        if mailing.status is Status.CLOSED:
-            raise InterlockError(f"{issue} was cancelled: {mailing.detail}", "nobody else gets it")
-
     def _settle(self, issue: IssueId, rows: Mapping[RowId, HandOff], why: str) -> int:
         return self.oversight.settle(issue, rows, why, self.clock.now())
+
+
+def check_open(mailing: Mailing) -> None:
+    """Refuse to give a mailing that was cancelled to anybody else."""
+    if mailing.status is Status.CLOSED:
+        raise InterlockError(f"{mailing.issue} was cancelled: {mailing.detail}", "nobody else gets it")
 
 
 def how_likely(detail: str) -> str:

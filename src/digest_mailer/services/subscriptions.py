@@ -96,10 +96,7 @@ class Subscriptions:
 
     def by_address(self, text: str) -> Subscriber:
         """The person with this address. Raises NothingMatched when there is none, UsageError for no address."""
-        try:
-            address: EmailAddress = parse_address(text)
-        except AddressError as problem:
-            raise UsageError(f'"{text}" is not an address: {problem}', "check the spelling") from problem
+        address = read_address(text)
         found = self.people.find(address)
         if not found:
             raise NothingMatched(f"nobody subscribes as {address}", "see: digest-mailer subscribers list")
@@ -111,3 +108,11 @@ class Subscriptions:
         if person.state not in (State.UNSUBSCRIBED, State.ERASED):
             self.departures.note(person.id, address_hash(person.address, self.address_key), reason, now)
         return self.people.leave(person.id, reason, now, token.issue if token else None)
+
+
+def read_address(text: str) -> EmailAddress:
+    """An address that somebody typed. Raises UsageError when it is none."""
+    try:
+        return parse_address(text)
+    except AddressError as problem:
+        raise UsageError(f'"{text}" is not an address: {problem}', "check the spelling") from problem

@@ -86,8 +86,8 @@ def writing(found: Row[Any], issue: IssueId) -> Insert:
     return insert(delivery).from_select(list(values), rows)
 
 
-def extend(connection: Connection, found: Row[Any], rows: Insert, limit: int) -> bool:
-    """Write rows for up to `limit` more people of the list; whether these were the last."""
+def extend(connection: Connection, found: Row[Any], rows: Insert, limit: int) -> None:
+    """Write rows for up to `limit` more people of the list. When these were the last, the wave is frozen."""
     ids = select(subscriber.c.id).where(subscriber.c.id > found.cursor).order_by(subscriber.c.id).limit(limit)
     page = ids.subquery()
     number, last = connection.execute(select(func.count(), func.max(page.c.id))).one()
@@ -98,7 +98,6 @@ def extend(connection: Connection, found: Row[Any], rows: Insert, limit: int) ->
     connection.execute(update(wave).where(wave.c.id == found.id).values(**values))
     if frozen:
         connection.execute(delete(audience_before).where(audience_before.c.wave_id == found.id))
-    return frozen
 
 
 def write_all(connection: Connection, mailing_id: int, issue: IssueId) -> None:

@@ -106,6 +106,8 @@ def say_how_it_stands(driver: Connection, mailing: int, status: Status) -> None:
 
 _ACTIVE = str(State.ACTIVE)
 _DIGEST = 32
+# a row that a sender claimed, also when others have moved it since
+_IN_HAND = "IN ('claimed', 'suppressed', 'cancelled')"
 _TIME = "strftime('%Y-%m-%dT%H:%M:%f', {}, 'unixepoch') || '000Z'"  # as tables.stamp writes it
 
 # a result: id, state, due, detail, started, ended, connection, outcome, scope, code, enhanced, reply, attempts before
@@ -115,10 +117,10 @@ INSERT INTO attempt (delivery_id, number, started_at, ended_at, transport, conne
 SELECT d.id, d.attempts + 1, {_TIME.format("r.value ->> 4")}, {_TIME.format("r.value ->> 5")}, ?2,
        r.value ->> 6, r.value ->> 7, r.value ->> 8, r.value ->> 9, r.value ->> 10, r.value ->> 11
 FROM json_each(?1) r CROSS JOIN delivery d ON d.id = r.value ->> 0
-WHERE d.fence = ?3 AND d.attempts = r.value ->> 12 AND d.state IN ('claimed', 'suppressed', 'cancelled')
+WHERE d.fence = ?3 AND d.attempts = r.value ->> 12 AND d.state {_IN_HAND}
 """  # noqa: S608 - no value of a user
 # Who left while their message was on the wire stays suppressed, unless it may have arrived.
-_KEEP_RESULTS = """
+_KEEP_RESULTS = f"""
 UPDATE delivery
 SET state = CASE WHEN delivery.state = 'claimed' OR r.state IN ('accepted', 'refused', 'unknown')
                  THEN r.state ELSE delivery.state END,
@@ -129,8 +131,8 @@ FROM (SELECT key AS place, value ->> 0 AS id, value ->> 1 AS state, value ->> 2 
              value ->> 12 AS before
       FROM json_each(?1)) r
 WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.attempts = r.before
-  AND delivery.state IN ('claimed', 'suppressed', 'cancelled')
-"""
+  AND delivery.state {_IN_HAND}
+"""  # noqa: S608 - no value of a user
 # an acceptance: id 20 | attempts before 6 | started 17 | ended 17 | length of connection 3 | connection | reply
 _KEEP_ACCEPTED_ATTEMPTS = f"""
 INSERT INTO attempt (delivery_id, number, started_at, ended_at, transport, connection, outcome, reply)
@@ -138,17 +140,17 @@ SELECT d.id, d.attempts + 1, {_TIME.format("substr(r.value, 27, 17)")}, {_TIME.f
        substr(r.value, 64, substr(r.value, 61, 3)), 'accepted', substr(r.value, 64 + substr(r.value, 61, 3))
 FROM json_each(?1) r CROSS JOIN delivery d ON d.id = CAST(substr(r.value, 1, 20) AS INTEGER)
 WHERE d.fence = ?3 AND d.attempts = CAST(substr(r.value, 21, 6) AS INTEGER)
-  AND d.state IN ('claimed', 'suppressed', 'cancelled')
+  AND d.state {_IN_HAND}
 """  # noqa: S608 - no value of a user
-_KEEP_ACCEPTED = """
+_KEEP_ACCEPTED = f"""
 UPDATE delivery
 SET state = 'accepted', due_at = NULL, detail = '', attempts = attempts + 1,
     message_digest = substr(?2, r.place * 32 + 1, 32), changed_at = ?3
 FROM (SELECT key AS place, CAST(substr(value, 1, 20) AS INTEGER) AS id, CAST(substr(value, 21, 6) AS INTEGER) AS before
       FROM json_each(?1)) r
 WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.attempts = r.before
-  AND delivery.state IN ('claimed', 'suppressed', 'cancelled')
-"""
+  AND delivery.state {_IN_HAND}
+"""  # noqa: S608 - no value of a user
 _DUE = f"""
 SELECT json_group_array(json_array(
     d.id, d.subscriber_id, d.artefact_hash, json(d.slots), d.attempts, s.state, s.paused_until,
@@ -199,19 +201,19 @@ _UNKNOWN_MOVED = """
 UPDATE delivery SET state = 'unknown', attempts = attempts + 1, changed_at = ?, detail = ?
 WHERE mailing_id = ? AND fence = ? AND state IN ('suppressed', 'cancelled')
 """
-_UNKNOWN_ROW = """
+_UNKNOWN_ROW = f"""
 UPDATE delivery SET state = 'unknown', attempts = attempts + 1, changed_at = ?, detail = ?
-WHERE id = ? AND fence = ? AND state IN ('claimed', 'suppressed', 'cancelled')
-"""
-_ACCEPTED_ATTEMPT = """
+WHERE id = ? AND fence = ? AND state {_IN_HAND}
+"""  # noqa: S608 - no value of a user
+_ACCEPTED_ATTEMPT = f"""
 INSERT INTO attempt (delivery_id, number, ended_at, transport, outcome, reply)
 SELECT id, attempts + 1, ?, ?, 'accepted', ? FROM delivery
-WHERE id = ? AND fence = ? AND state IN ('claimed', 'suppressed', 'cancelled')
-"""
-_ACCEPTED_ROW = """
+WHERE id = ? AND fence = ? AND state {_IN_HAND}
+"""  # noqa: S608 - no value of a user
+_ACCEPTED_ROW = f"""
 UPDATE delivery SET state = 'accepted', attempts = attempts + 1, changed_at = ?
-WHERE id = ? AND fence = ? AND state IN ('claimed', 'suppressed', 'cancelled')
-"""
+WHERE id = ? AND fence = ? AND state {_IN_HAND}
+"""  # noqa: S608 - no value of a user
 _PLANNED = f"""
 UPDATE delivery SET state = 'planned', changed_at = ? WHERE mailing_id = ? AND state = 'claimed' AND {OPEN_ROWS}
 """  # noqa: S608

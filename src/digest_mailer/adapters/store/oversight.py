@@ -18,12 +18,11 @@ from digest_mailer.adapters.store.database import Database, sqlite
 from digest_mailer.adapters.store.lease import find_mailing
 from digest_mailer.adapters.store.tables import OPEN_ROWS, attempt, delivery, mailing, person
 from digest_mailer.core.address import EmailAddress
-from digest_mailer.core.delivery import Fate, HandOff
+from digest_mailer.core.delivery import MAY_HAVE_ARRIVED, Fate, HandOff
 from digest_mailer.core.identity import IssueId, RowId, SubscriberId
 from digest_mailer.core.mailing import Attempt, Delivery, Status
 from digest_mailer.core.message import Recipient
 
-_MAY_HAVE_ARRIVED = (HandOff.UNKNOWN, HandOff.SUPPRESSED, HandOff.CANCELLED)
 _TO_CANCEL = (HandOff.PLANNED, HandOff.CLAIMED, HandOff.DEFERRED)
 _PAGE = 5000
 
@@ -78,7 +77,7 @@ class OversightStore:
         settled = 0
         with self._database.write() as connection:
             for row, state in rows.items():
-                states = _MAY_HAVE_ARRIVED if state is HandOff.ACCEPTED else (HandOff.UNKNOWN,)
+                states = MAY_HAVE_ARRIVED if state is HandOff.ACCEPTED else (HandOff.UNKNOWN,)
                 unknown = (delivery.c.id == row, delivery.c.issue == issue, delivery.c.state.in_(states))
                 values: dict[str, Any] = {"state": state, "changed_at": now, "detail": why, "due_at": None}
                 if state is HandOff.PLANNED:
