@@ -38,26 +38,27 @@ from digest_mailer.core.identity import IssueId
 from digest_mailer.core.publication import Publication
 from digest_mailer.core.rehearsal import Faults
 from digest_mailer.ports import Clock, Signer, Transport
-from digest_mailer.services.approve import Approver
-from digest_mailer.services.compose import Composer
 from digest_mailer.services.express import Express
-from digest_mailer.services.fixing import Fixer
 from digest_mailer.services.interlocks import Interlocks
 from digest_mailer.services.launch import Launcher
 from digest_mailer.services.library import Library
-from digest_mailer.services.linting import Linter
 from digest_mailer.services.oversight import Overseer
 from digest_mailer.services.send import Canary, Run
+from digest_mailer.services.standing import Standing
 from digest_mailer.services.subscriptions import Importer, Subscriptions
-from digest_mailer.services.trial import Trial
-from digest_mailer.services.why import Explainer
 
-if TYPE_CHECKING:  # what signs takes 50 ms to load, and most commands do not sign
+if TYPE_CHECKING:  # what renders takes 150 ms to load, what signs 50, and most commands do neither
     from digest_mailer.adapters.browser import Browser
     from digest_mailer.adapters.captures import Imported
     from digest_mailer.adapters.dkim_keys import DkimKeyFiles
     from digest_mailer.adapters.link_probe import LinkProbe
     from digest_mailer.adapters.transports.sandbox import SandboxServer
+    from digest_mailer.services.approve import Approver
+    from digest_mailer.services.compose import Composer
+    from digest_mailer.services.fixing import Fixer
+    from digest_mailer.services.linting import Linter
+    from digest_mailer.services.trial import Trial
+    from digest_mailer.services.why import Explainer
 
 __all__ = ["App", "build_app", "new_publication", "read_captures", "read_subscribers"]
 
@@ -180,16 +181,27 @@ class App:
         secrets = self.secrets
         return Subscriptions(self.people, journal, secrets.keys.tokens, secrets.address, self.clock)
 
-    def composer(self, library: Library) -> Composer:
+    def composer(self, library: Library) -> "Composer":
         """Makes editions."""
+        from digest_mailer.services.compose import Composer
+
         return Composer(library, self.publication)
 
-    def approver(self, library: Library) -> Approver:
+    def approver(self, library: Library) -> "Approver":
         """Keeps approvals."""
-        return Approver(self.composer(library), self.linter(library), self.approvals, self.people, self.clock)
+        from digest_mailer.services.approve import Approver
 
-    def fixer(self, library: Library) -> Fixer:
+        composer, linter, standing = self.composer(library), self.linter(library), self.standing(library)
+        return Approver(composer, linter, standing, self.approvals, self.people, self.clock)
+
+    def standing(self, library: Library) -> Standing:
+        """Compares issues with their approvals."""
+        return Standing(library, self.publication, self.approvals)
+
+    def fixer(self, library: Library) -> "Fixer":
         """Changes in issue files what is safe to change."""
+        from digest_mailer.services.fixing import Fixer
+
         return Fixer(library)
 
     def browser(self) -> "Browser":
@@ -204,14 +216,16 @@ class App:
 
         return LinkProbe(self.state / "links.json", self.clock)
 
-    def linter(self, library: Library) -> Linter:
+    def linter(self, library: Library) -> "Linter":
         """Says what is wrong with an issue and its editions. It makes no database where none is."""
+        from digest_mailer.services.linting import Linter
+
         people = self.people if (self.state / "digest.db").exists() else None
         return Linter(self.composer(library), people)
 
     def interlocks(self, library: Library) -> Interlocks:
         """The checks of a send."""
-        return Interlocks(self.approver(library), self.approvals, self.people, self.publication, archive_probe.probe)
+        return Interlocks(self.standing(library), self.approvals, self.people, self.publication, archive_probe.probe)
 
     def launcher(self, library: Library) -> Launcher:
         """Starts sends."""
@@ -225,8 +239,10 @@ class App:
         again = delivery.unknown == "resend-once"
         return Overseer(self.ledger, self.oversight, self.secrets.keys, self.clock, delivery.max_age, again)
 
-    def explainer(self) -> Explainer:
+    def explainer(self) -> "Explainer":
         """Tells what somebody got, and why."""
+        from digest_mailer.services.why import Explainer
+
         catalogue = self.library.vocabulary.catalogue
         keys, signer = self.secrets.keys, self.signer()
         return Explainer(
@@ -291,8 +307,10 @@ class App:
         """The lane of mail that somebody waits for."""
         return Express(transport, self.clock, self.signer())
 
-    def trial(self, library: Library) -> Trial:
+    def trial(self, library: Library) -> "Trial":
         """Makes test mail."""
+        from digest_mailer.services.trial import Trial
+
         return Trial(self.composer(library), self.people, self.clock, new_subscriber_id)
 
     def _smtp(self, url: str) -> Transport:

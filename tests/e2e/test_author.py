@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
@@ -183,6 +185,20 @@ def test_an_edit_after_the_approval_blocks_a_send(project: Path) -> None:
     result = command("-C", project, "send", "2023-06")
     assert (result.code, "changed since it was approved" in result.err) == (4, True)
     assert command("-C", project, "--json", "issues", "--state", "changed").json["issues"][0]["issue"] == "2023-06"
+
+
+def test_a_send_loads_nothing_that_renders(project: Path, tmp_path: Path) -> None:
+    """Stored editions are what is sent; and what is not loaded keeps nobody waiting for the first message."""
+    assert command("-C", project, "approve", "2023-06").code == 0
+    words = ["-C", str(project), "--json", "send", "2023-06", "--transport", f"outbox:{tmp_path / 'out'}"]
+    code = (
+        f"import sys; from digest_mailer.cli.group import run; run({words!r});"
+        "print([name for name in sys.modules if name.split('.')[0] in ('jinja2', 'mjml', 'premailer', 'lxml', 'nh3')"
+        " or name.startswith('digest_mailer.rendering')], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["accepted"] > 0
+    assert done.stderr.strip().endswith("[]")
 
 
 def test_sending_publishes_the_issue_first(project: Path) -> None:

@@ -76,7 +76,7 @@ def issues_command(session: Session, state: str | None) -> None:
 
     app = session.app()
     library = app.library
-    states = [one for one in issue_states(library, app.approver(library), app.ledger) if state in (None, one.state)]
+    states = [one for one in issue_states(library, app.standing(library), app.ledger) if state in (None, one.state)]
     rows = [
         {
             "issue": one.id,

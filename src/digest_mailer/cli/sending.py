@@ -63,7 +63,7 @@ def plan_command(session: Session, issue: str, segment: str | None, url: str | N
     library = app.library
     loaded = library.load(library.named(issue))
     plan = app.launcher(library).plan(loaded, find_segment(app.segments, segment))
-    approval, current = app.approver(library).standing(loaded)
+    approval, current = app.standing(library).of(loaded)
     standing = "not approved" if approval is None else "approved" if current else "changed since it was approved"
     transport = app.transport(url)
     data = plan_data(plan, transport) | {"approval": standing}

@@ -6,11 +6,11 @@ from typing import Any
 from digest_mailer.core.edition import encode_edition
 from digest_mailer.core.errors import IssueError, Severity
 from digest_mailer.core.identity import IssueId
-from digest_mailer.core.issue import Issue
 from digest_mailer.core.mailing import Approval
 from digest_mailer.ports import Approvals, Clock, Subscribers
 from digest_mailer.services.compose import Composer
 from digest_mailer.services.linting import Linter
+from digest_mailer.services.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Approver:
 
     composer: Composer
     linter: Linter
+    standing: Standing
     approvals: Approvals
     people: Subscribers
     clock: Clock
@@ -31,13 +32,8 @@ class Approver:
         issue = self.composer.library.load(issue_id)
         editions = self.composer.editions(issue, self.composer.keys(issue, self.people))
         artefacts = {key: encode_edition(edition) for key, edition in editions.items()}
-        digest = self.composer.source_digest(issue)
+        digest = self.standing.digest(issue)
         return self.approvals.add(issue_id, digest, artefacts, approver, note, self.clock.now())
-
-    def standing(self, issue: Issue) -> tuple[Approval | None, bool]:
-        """The newest approval of an issue, and whether the issue is still what it approved."""
-        approval = self.approvals.latest(issue.id)
-        return approval, approval is not None and approval.source_digest == self.composer.source_digest(issue)
 
 
 def to_json(approval: Approval) -> dict[str, Any]:

@@ -1,13 +1,7 @@
-"""From an issue to its editions.
+"""From an issue to its editions."""
 
-`source_digest` tells whether an issue is still what was approved: it covers the issue's own text, the
-settings and the templates, but not `published`, and not other issues, whose later edits change nothing here.
-"""
-
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 from digest_mailer.core.archive import before
@@ -15,7 +9,6 @@ from digest_mailer.core.audience import EVERYBODY
 from digest_mailer.core.edition import Edition, EditionKey, article_topics, keys_to_build, plan
 from digest_mailer.core.edition import ReaderGroup as Group
 from digest_mailer.core.issue import Issue
-from digest_mailer.core.issue_writer import serialise_issue
 from digest_mailer.core.publication import Publication
 from digest_mailer.core.topic import union
 from digest_mailer.core.translation import in_language
@@ -54,21 +47,6 @@ class Composer:
         languages = self.publication.languages
         wanted = self._wanted(issue, people) if people else ()
         return keys_to_build(len(issue.articles), languages, wanted)
-
-    def source_digest(self, issue: Issue) -> str:
-        """SHA-256 in hex of everything an approval of this issue approves, as it stands now."""
-        vocabulary = self.library.vocabulary
-        topics = {key for article in issue.articles for key in article.topics}
-        templates = self.library.templates.sources
-        document = {
-            "issue": serialise_issue(replace(issue, published=None), vocabulary),
-            "translations": {one.language: serialise_issue(one, vocabulary) for one in issue.translations},
-            "publication": asdict(self.publication),
-            "topics": [asdict(topic) for topic in vocabulary.catalogue if topic.key in topics],
-            "types": [asdict(one) for one in vocabulary.types],
-            "templates": {name: text for name, text in templates.items() if not name.startswith("web/")},
-        }
-        return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
 
     def _wanted(self, issue: Issue, people: Subscribers) -> tuple[EditionKey, ...]:
         catalogue = self.library.vocabulary.catalogue

@@ -10,8 +10,8 @@ from digest_mailer.core.mailing import Approval, Mailing
 from digest_mailer.core.publication import Publication
 from digest_mailer.core.urls import issues_url
 from digest_mailer.ports import Approvals, Probe, Subscribers, Transport
-from digest_mailer.services.approve import Approver
 from digest_mailer.services.planning import SendPlan
+from digest_mailer.services.standing import Standing
 
 TOLERANCE = 0.05  # by how much the number of people may differ from the confirmed one
 
@@ -20,7 +20,7 @@ TOLERANCE = 0.05  # by how much the number of people may differ from the confirm
 class Interlocks:
     """The checks of a send."""
 
-    approver: Approver
+    standing: Standing
     approvals: Approvals
     people: Subscribers
     publication: Publication
@@ -46,7 +46,7 @@ class Interlocks:
 
     def _approved(self, plan: SendPlan) -> Approval:
         issue = plan.issue.id
-        approval, current = self.approver.standing(plan.issue)
+        approval, current = self.standing.of(plan.issue)
         if approval is None:
             raise InterlockError(f"{issue} is not approved", f"look at it with build, then: {_approve(issue)}")
         if not current:

@@ -1,7 +1,9 @@
 """The publication's issues as the rest of the program sees them: read, examined, indexed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from digest_mailer.core.archive import ArchiveEntry, index
 from digest_mailer.core.errors import Diagnostic, IssueError, NothingMatched, Severity, UsageError
@@ -11,7 +13,9 @@ from digest_mailer.core.issue_file import Vocabulary, examine_issue
 from digest_mailer.core.lint import Stated, before, check_issue, dois_of, keys_of
 from digest_mailer.core.translation import check_translation, in_language
 from digest_mailer.ports import IssueSource
-from digest_mailer.rendering.templates import Templates
+
+if TYPE_CHECKING:
+    from digest_mailer.rendering.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ class Library:
     _archives: dict[Language | None, tuple[ArchiveEntry, ...]] = field(default_factory=dict)
     _dois: dict[str, list[Stated]] | None = None
     _vocabulary: Vocabulary | None = None
-    _templates: Templates | None = None
+    _template_sources: Mapping[str, str] | None = None
+    _templates: "Templates | None" = None
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -47,9 +52,17 @@ class Library:
         return self._vocabulary
 
     @property
-    def templates(self) -> Templates:
-        """The publication's templates, its own before the packaged ones."""
-        self._templates = self._templates or Templates(self.source.templates())
+    def template_sources(self) -> Mapping[str, str]:
+        """The publication's templates by name, its own before the packaged ones."""
+        self._template_sources = self._template_sources or self.source.templates()
+        return self._template_sources
+
+    @property
+    def templates(self) -> "Templates":
+        """The same, ready to run."""
+        from digest_mailer.rendering.templates import Templates
+
+        self._templates = self._templates or Templates(self.template_sources)
         return self._templates
 
     def named(self, text: str) -> IssueId:

@@ -6,8 +6,8 @@ from digest_mailer.core.delivery import HandOff
 from digest_mailer.core.identity import IssueId
 from digest_mailer.core.mailing import Mailing, Progress
 from digest_mailer.ports import Ledger
-from digest_mailer.services.approve import Approver
 from digest_mailer.services.library import Examined, Library
+from digest_mailer.services.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,19 @@ class IssueState:
         return self.examined.id
 
 
-def issue_states(library: Library, approver: Approver, ledger: Ledger) -> tuple[IssueState, ...]:
+def issue_states(library: Library, standing: Standing, ledger: Ledger) -> tuple[IssueState, ...]:
     """Every issue, newest first."""
-    return tuple(_state(library.examine(issue), approver, ledger) for issue in library.source.ids())
+    return tuple(_state(library.examine(issue), standing, ledger) for issue in library.source.ids())
 
 
-def _state(examined: Examined, approver: Approver, ledger: Ledger) -> IssueState:
+def _state(examined: Examined, standing: Standing, ledger: Ledger) -> IssueState:
     mailing = ledger.mailing(examined.id)
     sent = ledger.progress(examined.id)[HandOff.ACCEPTED] if mailing else 0
     if mailing:
         return IssueState(examined, mailing.status, sent)
     if examined.issue is None or not examined.acceptable:
         return IssueState(examined, "broken", 0)
-    approval, current = approver.standing(examined.issue)
+    approval, current = standing.of(examined.issue)
     if not approval:
         return IssueState(examined, "draft", 0)
     return IssueState(examined, "approved" if current else "changed", 0)
