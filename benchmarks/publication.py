@@ -20,7 +20,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from digest_mailer.bootstrap import App, build_app
 from digest_mailer.core.address import parse_address
@@ -145,7 +145,7 @@ def write_material(folder: Path, edition: Edition) -> None:
         "size": len(content),
         "html": _holes(edition.html),
         "text": _holes(edition.text),
-        "values": _values(message.values),
+        "values": _values(cast("SlotValues", message.values)),
     }
     (folder / "material.json").write_text(json.dumps(data), encoding="utf-8")
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from processes import memory
 from publication import JULY, USUAL, open_app
 
-from digest_mailer.core.audience import EVERYBODY
+from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.services.send import Ending
 
 

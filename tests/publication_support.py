@@ -5,7 +5,6 @@ or two. `freeze` puts a mailing's rows into the ledger as `send` does before it 
 """
 
 import atexit
-import io
 import shutil
 import sqlite3
 import tempfile
@@ -18,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from core_support import JULY, ROOT
-from digest_mailer.bootstrap import App, build_app, read_subscribers
+from digest_mailer.bootstrap import App, build_app
+from digest_mailer.cli.people_files import import_file
 from digest_mailer.core.address import parse_address
-from digest_mailer.core.audience import EVERYBODY, Subscriber
+from digest_mailer.core.audience import Subscriber
 from digest_mailer.core.edition import Assignment, article_topics
 from digest_mailer.core.identity import IssueId
 from digest_mailer.core.mailing import Status, WaveRequest
+from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.core.token import Scope, sign
 
 NOW = datetime(2024, 1, 31, 12, tzinfo=UTC)
@@ -125,13 +126,4 @@ def _app(root: Path, overrides: dict[str, Any] | None) -> App:
 
 
 def _import_people(app: App) -> None:
-    data = (app.root / "subscribers.example.csv").read_bytes()
-    catalogue = app.library.vocabulary.catalogue
-    done = app.importer.run(
-        lambda: read_subscribers(io.BytesIO(data), catalogue, today=app.clock.now().date()),
-        "subscribers.example.csv",
-        lambda: "digest of the tests",
-        apply=True,
-        keep_rejects=False,
-    )
-    assert done.applied
+    assert import_file(app, app.root / "subscribers.example.csv", "tests").applied

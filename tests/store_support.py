@@ -18,21 +18,26 @@ from typing import Any
 from core_support import JULY, address_of, edition_of
 from digest_mailer.adapters.store.approvals import ApprovalStore
 from digest_mailer.adapters.store.audience import write_all
+from digest_mailer.adapters.store.audit import AuditStore
+from digest_mailer.adapters.store.changes import ChangeStore
 from digest_mailer.adapters.store.database import Database
 from digest_mailer.adapters.store.lease import SenderLease
 from digest_mailer.adapters.store.ledger import LedgerStore
 from digest_mailer.adapters.store.people import PeopleStore
 from digest_mailer.adapters.store.roster import RosterStore
 from digest_mailer.adapters.store.segments import SegmentStore
-from digest_mailer.adapters.system import new_subscriber_id
+from digest_mailer.adapters.store.suppressions import SuppressionStore
+from digest_mailer.adapters.system import new_subscriber_id, new_subscriber_ids
 from digest_mailer.core.address import address_hash
-from digest_mailer.core.audience import EVERYBODY, Candidate, Consent, ImportResult, Segment, Subscriber
+from digest_mailer.core.audience import Candidate, Consent, ImportResult, Subscriber
 from digest_mailer.core.edition import Assignment, EditionKey, edition_hash, encode_edition
 from digest_mailer.core.identity import ENGLISH, IssueId
+from digest_mailer.core.intake import Batch, Origin, row_of
 from digest_mailer.core.mailing import Approval, Status, WaveRequest
 from digest_mailer.core.publication import NoMatch
+from digest_mailer.core.segment import EVERYBODY, Segment
 from digest_mailer.core.topic import MAX_TOPICS, words_of
-from digest_mailer.ports import Agree, anybody
+from digest_mailer.ports import Agree, Roster, anybody
 
 NOW = datetime(2024, 1, 31, 12, tzinfo=UTC)
 KEY = b"the key of address hashes, tests"
@@ -51,14 +56,17 @@ class Store:
 
     def __post_init__(self) -> None:
         self.people = PeopleStore(self.database)
-        self.roster = RosterStore(self.database, KEY, new_subscriber_id)
+        self.changes = ChangeStore(self.database, KEY, new_subscriber_id)
+        self.suppressions = SuppressionStore(self.database)
+        self.trail = AuditStore(self.database)
+        self.roster = RosterStore(self.database, KEY, new_subscriber_ids)
         self.segments = SegmentStore(self.database)
         self.approvals = ApprovalStore(self.database)
         self.ledger = LedgerStore(self.database, lambda _owner: False)  # no sender of another test lives
 
     def load(self, *candidates: Candidate, apply: bool = True, now: datetime = NOW) -> ImportResult:
         """Import them."""
-        return self.roster.load(candidates, now, "people.csv", "digest", apply=apply)
+        return take_in(self.roster, candidates, now, apply=apply)
 
     def person(self, address: str) -> Subscriber:
         """The person with this address."""
@@ -69,7 +77,15 @@ class Store:
     def suppress(self, address: str) -> None:
         """Put an address on the suppression list."""
         digest = address_hash(address_of(address), KEY)
-        self.sql("INSERT INTO suppression VALUES (?, 'complaint', '2024-01-01T00:00:00.000000Z')", digest)
+        self.sql(
+            "INSERT INTO suppression VALUES (?, 'complaint', '2024-01-01T00:00:00.000000Z', 'complaint', 0)", digest
+        )
+
+    def receive(self, address: str, issue: IssueId, state: str = "accepted") -> None:
+        """Give somebody a row of an issue, as a mailing of its own would."""
+        columns = "mailing_id, wave_id, issue, address_hash, subscriber_id, artefact_hash, state, changed_at"
+        own = "SELECT 0, 0, ?, address_hash, subscriber_id, '', ?, '' FROM person WHERE canonical = ?"
+        self.sql(f"INSERT INTO delivery ({columns}) {own}", issue, state, address)
 
     def approve(self, issue: IssueId = JULY) -> Approval:
         """Approve the one edition there is."""
@@ -136,6 +152,17 @@ def _pattern() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     Database(folder / "digest.db").upgrade()
     return folder / "digest.db"
+
+
+def take_in(
+    roster: Roster, candidates: Iterable[Candidate], now: datetime = NOW, *, apply: bool = True
+) -> ImportResult:
+    """Import people, or only look."""
+    rows = [row_of(replace(one, row=number)) for number, one in enumerate(candidates, 2)]
+    with roster.staging() as staging:
+        staging.take(Batch(rows))
+        assert not staging.seal(), "nobody stands among them twice"
+        return staging.merge(Origin("people.csv", "digest", "tests"), now) if apply else staging.look()
 
 
 def candidate(address: str, topics: Iterable[int] = (), **changes: Any) -> Candidate:

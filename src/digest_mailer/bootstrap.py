@@ -9,27 +9,37 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from digest_mailer import config, resources
-from digest_mailer.adapters import archive_probe, subscriber_csv
+from digest_mailer.adapters import archive_probe
 from digest_mailer.adapters.departures import DepartureJournal
 from digest_mailer.adapters.issue_files import IssueFiles
 from digest_mailer.adapters.keys import KEYS_LOST, KeyFiles
 from digest_mailer.adapters.store.approvals import ApprovalStore
+from digest_mailer.adapters.store.audit import AuditStore
+from digest_mailer.adapters.store.budgets import BudgetStore
+from digest_mailer.adapters.store.changes import ChangeStore
 from digest_mailer.adapters.store.database import Database
+from digest_mailer.adapters.store.joining import JoiningStore
 from digest_mailer.adapters.store.ledger import LedgerStore
 from digest_mailer.adapters.store.oversight import OversightStore
 from digest_mailer.adapters.store.people import PeopleStore
 from digest_mailer.adapters.store.roster import RosterStore
 from digest_mailer.adapters.store.segments import SegmentStore
-from digest_mailer.adapters.system import SystemClock, new_subscriber_id, sending_lock, this_process
+from digest_mailer.adapters.store.suppressions import SuppressionStore
+from digest_mailer.adapters.subscriber_csv import Reading, SubscriberFile
+from digest_mailer.adapters.subscriber_row import REJECT_COLUMNS
+from digest_mailer.adapters.system import SystemClock, new_subscriber_id, new_subscriber_ids, sending_lock, this_process
 from digest_mailer.adapters.transports.outbox import OutboxTransport
 from digest_mailer.adapters.transports.smtp import SmtpTransport
 from digest_mailer.adapters.transports.smtp_settings import parse_smtp_url
-from digest_mailer.core.audience import EVERYBODY
+from digest_mailer.core.audit import Note
 from digest_mailer.core.delivery import HandOff, RetryPolicy
 from digest_mailer.core.dkim import signing_domain
 from digest_mailer.core.errors import ConfigError
@@ -37,32 +47,37 @@ from digest_mailer.core.feedback import FeedbackEvent
 from digest_mailer.core.identity import IssueId
 from digest_mailer.core.publication import Publication
 from digest_mailer.core.rehearsal import Faults
+from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.ports import Clock, Signer, Transport
 from digest_mailer.services.express import Express
+from digest_mailer.services.importing import Importer
 from digest_mailer.services.interlocks import Interlocks
 from digest_mailer.services.launch import Launcher
 from digest_mailer.services.library import Library
 from digest_mailer.services.oversight import Overseer
 from digest_mailer.services.send import Canary, Run
 from digest_mailer.services.standing import Standing
-from digest_mailer.services.subscriptions import Importer, Subscriptions
+from digest_mailer.services.subscriptions import Subscriptions
 
 if TYPE_CHECKING:  # what renders takes 150 ms to load, what signs 50, and most commands do neither
     from digest_mailer.adapters.browser import Browser
     from digest_mailer.adapters.captures import Imported
     from digest_mailer.adapters.dkim_keys import DkimKeyFiles
     from digest_mailer.adapters.link_probe import LinkProbe
+    from digest_mailer.adapters.store.following import FollowingStore
     from digest_mailer.adapters.transports.sandbox import SandboxServer
     from digest_mailer.services.approve import Approver
     from digest_mailer.services.compose import Composer
     from digest_mailer.services.fixing import Fixer
+    from digest_mailer.services.joining import Joining
+    from digest_mailer.services.letters import Letters
     from digest_mailer.services.linting import Linter
+    from digest_mailer.services.suppressing import Suppressing
+    from digest_mailer.services.topics import Topics
     from digest_mailer.services.trial import Trial
     from digest_mailer.services.why import Explainer
 
-__all__ = ["App", "build_app", "new_publication", "read_captures", "read_subscribers"]
-
-read_subscribers = subscriber_csv.read_subscribers
+__all__ = ["REJECT_COLUMNS", "App", "Reading", "SubscriberFile", "build_app", "new_publication", "read_captures"]
 
 
 @dataclass
@@ -172,14 +187,71 @@ class App:
     @property
     def importer(self) -> Importer:
         """Takes subscribers in."""
-        return Importer(RosterStore(self.database, self.secrets.address, new_subscriber_id), self.clock)
+        return Importer(RosterStore(self.database, self.secrets.address, new_subscriber_ids), self.clock)
 
     @property
     def subscriptions(self) -> Subscriptions:
         """How people leave."""
         journal = DepartureJournal(self.state / "departures.jsonl")
-        secrets = self.secrets
-        return Subscriptions(self.people, journal, secrets.keys.tokens, secrets.address, self.clock)
+        changes = ChangeStore(self.database, self.secrets.address, new_subscriber_id)
+        keys, address = self.secrets.keys.tokens, self.secrets.address
+        return Subscriptions(self.people, changes, self.trail, self.suppressions, journal, keys, address, self.clock)
+
+    @property
+    def today(self) -> date:
+        """The day it is where the publication is."""
+        return self.clock.now().astimezone(ZoneInfo(self.publication.timezone)).date()
+
+    @property
+    def joining(self) -> "Joining":
+        """How people come."""
+        from digest_mailer.services.joining import Joining
+
+        key = self.secrets.address
+        joiners = JoiningStore(self.database, ChangeStore(self.database, key, new_subscriber_id))
+        return Joining(self.people, joiners, self.suppressions, BudgetStore(self.database), key, self.clock)
+
+    def letters(self, library: Library) -> "Letters":
+        """Writes letters to single people."""
+        from digest_mailer.services.letters import Letters
+
+        tokens = self.secrets.keys.tokens
+        return Letters(self.publication, library.templates, tokens, self.clock, lambda: token_hex(16))
+
+    @property
+    def suppressing(self) -> "Suppressing":
+        """What admins do with the suppression list."""
+        from digest_mailer.services.suppressing import Suppressing
+
+        return Suppressing(self.suppressions, self.secrets.address, self.clock)
+
+    def note_export(self, actor: str, what: str, rows: int) -> None:
+        """Write into the audit trail that a list was taken out."""
+        self.trail.note(Note(actor, "export", facts={"what": what, "rows": rows}), self.clock.now())
+
+    @cached_property
+    def trail(self) -> AuditStore:
+        """Who did what."""
+        return AuditStore(self.database)
+
+    @cached_property
+    def suppressions(self) -> SuppressionStore:
+        """Addresses that get no mail."""
+        return SuppressionStore(self.database)
+
+    @property
+    def following(self) -> "FollowingStore | None":
+        """Who follows which topic; None where there is no database yet, and none is made."""
+        from digest_mailer.adapters.store.following import FollowingStore
+
+        return FollowingStore(self.database) if (self.state / "digest.db").exists() else None
+
+    def topics(self, library: Library) -> "Topics":
+        """Changes the catalogue of topics."""
+        from digest_mailer.adapters.topic_file import TopicFile
+        from digest_mailer.services.topics import Topics
+
+        return Topics(library, TopicFile(self.root), self.following, self.standing, self.clock)
 
     def composer(self, library: Library) -> "Composer":
         """Makes editions."""

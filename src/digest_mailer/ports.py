@@ -5,16 +5,30 @@ one contract suite in tests/integration, run on each of its implementations.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
 from digest_mailer.core.address import EmailAddress
-from digest_mailer.core.audience import AudienceGroup, Candidate, ImportResult, Segment, State, Subscriber
+from digest_mailer.core.audience import (
+    AudienceGroup,
+    Consent,
+    ImportMark,
+    ImportResult,
+    Profile,
+    Reject,
+    State,
+    Subscriber,
+    Suppression,
+)
+from digest_mailer.core.audit import Checked, Entry, Note, Record
+from digest_mailer.core.budget import Expense
 from digest_mailer.core.delivery import Fate, HandOff, Outcome
 from digest_mailer.core.edition import EditionKey
 from digest_mailer.core.finding import Finding
 from digest_mailer.core.identity import IssueId, Language, RowId, SubscriberId
+from digest_mailer.core.intake import Batch, Origin
 from digest_mailer.core.issue_file import Vocabulary
 from digest_mailer.core.link_answer import LinkAnswer
 from digest_mailer.core.mailing import (
@@ -30,7 +44,9 @@ from digest_mailer.core.mailing import (
     WaveRequest,
 )
 from digest_mailer.core.message import Message
-from digest_mailer.core.topic import TopicWords
+from digest_mailer.core.move import Move
+from digest_mailer.core.segment import Segment
+from digest_mailer.core.topic import Followers, Merged, Topic, TopicWords
 
 
 class Clock(Protocol):
@@ -74,6 +90,14 @@ class IssueSource(Protocol):
         """Every template by name."""
 
 
+class TopicEditor(Protocol):
+    """Writes the catalogue of topics."""
+
+    def put(self, topic: Topic) -> None:
+        """Write a topic in the place of the one with its key, or behind all others. Raises ContentError when the file
+        is not written in a way that this can change."""
+
+
 class Eye(Protocol):
     """Looks at finished mails as a reader's screen would show them."""
 
@@ -112,36 +136,166 @@ class Subscribers(Protocol):
     def groups(self, issue: IssueId, topics: TopicWords, segment: Segment) -> Sequence[AudienceGroup]:
         """The people of a segment, grouped by what decides what they get of an issue with these topics."""
 
-    def leave(self, subscriber_id: SubscriberId, reason: str, now: datetime, issue: IssueId | None) -> bool:
+    def leave(
+        self, subscriber_id: SubscriberId, reason: str, now: datetime, issue: IssueId | None, actor: str = "reader"
+    ) -> bool:
         """Unsubscribe the person and drop what is still to be sent to them; False when they had left."""
 
     def suppression(self, subscriber_id: SubscriberId) -> tuple[str, datetime] | None:
         """Why and since when the person's address is on the suppression list; None when it is not."""
 
-    def history(self, subscriber_id: SubscriberId) -> Sequence[tuple[datetime, str, str, str]]:
-        """The person's states: when, from, to, why."""
+    def consents(self, subscriber_id: SubscriberId) -> Sequence[Consent]:
+        """Every consent of the person, newest first."""
+
+    def imports(self, subscriber_id: SubscriberId) -> Sequence[ImportMark]:
+        """The imports that brought or moved the person, oldest first."""
+
+
+class Changes(Protocol):
+    """What is done for one person. Each is one transaction, with its entry in the trail."""
+
+    def add(self, profile: Profile, given: Consent, move: Move, actor: str, now: datetime) -> SubscriberId | None:
+        """A new person; None when somebody with this address is there."""
+
+    def edit(
+        self,
+        identifier: SubscriberId,
+        profile: Profile,
+        actor: str,
+        reason: str,
+        now: datetime,
+        only_if: Profile | None = None,
+    ) -> bool:
+        """Give a person these values; False when they have them already, or are not there. Raises ValueError when
+        somebody else has the address, ChangedMeanwhileError when their values are not `only_if`."""
+
+    def move(
+        self, identifier: SubscriberId, move: Move, actor: str, reason: str, now: datetime, until: date | None = None
+    ) -> bool:
+        """Move a person's state; False when nobody is there, or the move leads nowhere. `until` ends a pause."""
+
+    def reinstate(self, identifier: SubscriberId, actor: str, reason: str, now: datetime) -> State | None:
+        """Undo a bounce or a complaint, on the suppression list too; answers the new state, None when there is
+        nothing to undo."""
+
+    def erase(self, identifier: SubscriberId, actor: str, now: datetime) -> bool:
+        """Forget a person, all but the keyed hash of the address. False when nobody is there."""
+
+
+class Joiners(Protocol):
+    """People who sign up."""
+
+    def ask(self, profile: Profile, given: Consent, actor: str, now: datetime) -> SubscriberId:
+        """Keep what somebody asks for, as pending or as a wish; who gets mail already is left as they are. Answers
+        whose address it is."""
+
+    def confirm(self, identifier: SubscriberId, actor: str, now: datetime) -> bool:
+        """The owner of the address says yes. False when there is nothing to confirm."""
+
+
+class Budgets(Protocol):
+    """What strangers may have done, within limits."""
+
+    def spend(self, expenses: Sequence[Expense], now: datetime) -> bool:
+        """Spend one of each, or nothing when one of them is used up; whether it was spent."""
+
+
+class Suppressions(Protocol):
+    """Addresses that get no mail, by their keyed hash."""
+
+    def get(self, digest: bytes) -> Suppression | None:
+        """The entry of this hash."""
+
+    def all(self) -> Iterator[tuple[Suppression, str]]:
+        """Every entry, oldest first, with the address where its person is still known."""
+
+    def add(self, entries: Iterable[Suppression], actor: str, now: datetime) -> int:
+        """Put addresses on the list; answers how many were not on it."""
+
+    def remove(self, digest: bytes, actor: str, reason: str, now: datetime) -> bool:
+        """Take an address off the list; False when it was not on it."""
+
+
+class Trail(Protocol):
+    """The audit trail."""
+
+    def note(self, note: Note, now: datetime) -> None:
+        """Write an entry about something that changes nothing here, like an export."""
+
+    def records(self, person: SubscriberId | None = None, action: str = "", limit: int = 0) -> Iterator[Record]:
+        """Entries, newest first: all, those of a person, of an action; `limit` 0 for all."""
+
+    def links(self) -> Iterator[Entry]:
+        """The chain as it stands, oldest first."""
+
+    def verify(self) -> Checked:
+        """Check the whole chain."""
+
+
+class Staging(Protocol):
+    """An import under way: rows are collected beside the list, compared with it, and merged into it at once."""
+
+    def take(self, batch: Batch) -> None:
+        """Collect the rows of a batch."""
+
+    def seal(self) -> Sequence[Reject]:
+        """All rows are there; answers those whose address stands in an earlier one, in order."""
+
+    def look(self) -> ImportResult:
+        """What merging them would do."""
+
+    def merge(self, origin: Origin, now: datetime) -> ImportResult:
+        """Merge them into the list, in one transaction, and write into the audit trail that it was done."""
 
 
 class Roster(Protocol):
     """Imports."""
 
-    def load(
-        self, candidates: Iterable[Candidate], now: datetime, source: str, digest: str, *, apply: bool
-    ) -> ImportResult:
-        """Import the candidates in one transaction, or with `apply` off find out what that would do."""
+    def staging(self) -> AbstractContextManager[Staging]:
+        """A new import; what it collected goes with the end of the context."""
 
 
 class Segments(Protocol):
     """Named segments."""
 
-    def add(self, segment: Segment, now: datetime) -> bool:
+    def add(self, segment: Segment, actor: str, now: datetime) -> bool:
         """Keep a segment; False when the name is taken."""
+
+    def edit(self, segment: Segment, actor: str, now: datetime) -> bool:
+        """Give a name another meaning; False when there is none of the name."""
+
+    def remove(self, name: str, actor: str, now: datetime) -> bool:
+        """Forget a name; False when there is none of the name."""
 
     def get(self, name: str) -> Segment | None:
         """The segment of this name."""
 
     def all(self) -> Sequence[Segment]:
         """All segments by name."""
+
+    def received(self, person: SubscriberId, issues: Sequence[IssueId]) -> frozenset[IssueId]:
+        """Which of these issues somebody got."""
+
+
+class Following(Protocol):
+    """Who follows which topic, counted."""
+
+    def by_topic(self, ordinals: Iterable[int]) -> tuple[Mapping[int, int], int]:
+        """How many people who get mail, or will when their pause ends, follow each of these topics by name; and how
+        many follow all topics, who are counted in none of the others."""
+
+    def of(self, ordinal: int, second: int | None = None) -> Followers:
+        """Who follows a topic by name, and of these a second one too."""
+
+    def highest(self) -> int:
+        """The highest ordinal that anybody follows; -1 when there is none."""
+
+    def segments(self, ordinal: int) -> tuple[str, ...]:
+        """The names of the kept segments that ask for a topic."""
+
+    def merge(self, old: Topic, into: Topic, actor: str, now: datetime) -> Merged:
+        """Let everybody who follows the old topic follow the other instead, and every segment that asks for it ask
+        for the other: one transaction. A second time it changes nobody."""
 
 
 class Approvals(Protocol):

@@ -95,7 +95,7 @@ def test_one_click_ends_the_subscription_for_good(publication: Path, site: str) 
         with urllib.request.urlopen(link, data=b"List-Unsubscribe=One-Click", timeout=30) as answer:
             assert answer.status == 200
     shown = command("-C", publication, "--json", "subscribers", "show", address).json
-    assert [move["reason"] for move in shown["history"]] == ["imported", "one-click"]
+    assert [move["reason"] for move in shown["history"]] == ["subscribers.example.csv", "one-click"]
     assert (publication / ".digest" / "departures.jsonl").read_text().count("one-click") == 1
     assert command("-C", publication, "approve", "2023-06").code == 0
     assert command("-C", publication, "send", "2023-06").code == 0

@@ -23,10 +23,10 @@ from hypothesis import settings
 
 from core_support import JULY
 from digest_mailer.bootstrap import App, build_app
-from digest_mailer.core.audience import EVERYBODY
 from digest_mailer.core.delivery import Fate, HandOff
 from digest_mailer.core.feedback import FeedbackEvent
 from digest_mailer.core.mailing import Status
+from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.services.send import Ended, Ending
 from message_support import run
 from publication_support import make_publication

@@ -76,7 +76,7 @@ def test_every_connection_is_durable_and_minds_references(store: Store, way: str
 
 def test_a_row_that_refers_to_nothing_is_refused(store: Store) -> None:
     with pytest.raises(IntegrityError), store.database.write() as connection:
-        connection.execute(text("INSERT INTO person VALUES (7, x'00', 'a@b.ca', 'a@b.ca', '', '{}')"))
+        connection.execute(text("INSERT INTO person VALUES (7, x'00', 'a@b.ca', 'a@b.ca', '', '{}', NULL)"))
 
 
 def test_each_database_is_a_life_of_its_own(tmp_path: Path) -> None:

@@ -18,12 +18,13 @@ import pytest
 from core_support import JULY
 from digest_mailer.adapters.archive_probe import probe
 from digest_mailer.bootstrap import App, build_app
-from digest_mailer.core.audience import EVERYBODY, Candidate, Exclusion, Segment, State
+from digest_mailer.core.audience import Candidate, Exclusion, State
 from digest_mailer.core.delivery import HandOff
 from digest_mailer.core.edition import Slot, article_topics, decode_edition, encode_edition, select
 from digest_mailer.core.errors import ExitCode, InterlockError, NothingMatched
 from digest_mailer.core.identity import IssueId, Language
 from digest_mailer.core.publication import NoMatch
+from digest_mailer.core.segment import EVERYBODY, Segment
 from digest_mailer.ports import Transport
 from digest_mailer.services.interlocks import check_count
 from digest_mailer.services.launch import Launch, Launcher
@@ -31,7 +32,7 @@ from digest_mailer.services.send import Ended
 from message_support import run
 from publication_support import FixedClock, make_publication
 from send_support import BUSY, DOWN, SILENCE, TAKEN, Way, keep_one_issue
-from store_support import candidate
+from store_support import candidate, take_in
 
 OVER = date(2024, 1, 1)  # the end of a pause
 TRIAL = Way()
@@ -82,7 +83,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def load(app: App, *candidates: Candidate) -> None:
-    app.importer.roster.load(candidates, app.clock.now(), "more.csv", "digest", apply=True)
+    take_in(app.importer.roster, candidates, app.clock.now())
 
 
 # -- the approval

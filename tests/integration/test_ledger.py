@@ -21,13 +21,14 @@ from digest_mailer.adapters.store import hand_off
 from digest_mailer.adapters.store.audience import extend, writing
 from digest_mailer.adapters.store.lease import SenderLease, recorder_path, wait_for_silence
 from digest_mailer.adapters.store.tables import OPEN_ROWS, stamp, wave
-from digest_mailer.core.audience import EVERYBODY, Segment, State, eligible
+from digest_mailer.core.audience import State, eligible
 from digest_mailer.core.delivery import Accepted, Deferred, HandOff, Outcome, Refused, Scope, Unknown
 from digest_mailer.core.edition import Assignment, edition_hash, encode_edition, keys_to_build
 from digest_mailer.core.errors import InterlockError, Locked
 from digest_mailer.core.identity import ENGLISH, IssueId, Language
 from digest_mailer.core.mailing import Claim, Result, Status
 from digest_mailer.core.publication import NoMatch
+from digest_mailer.core.segment import EVERYBODY, Segment
 from digest_mailer.core.topic import TopicWords, has_ordinal, ordinals_of, union, words_of
 from store_support import HASH, NOW, WAY, Store, candidate, make_store
 
@@ -178,7 +179,7 @@ def test_a_row_of_the_same_address_is_impossible(store: Store) -> None:
 def test_who_comes_back_with_another_id_gets_no_second_row(store: Store) -> None:
     store.begin(1).close()
     old = store.person("reader0@example.org").id
-    for table in ("consent", "transition", "person"):
+    for table in ("consented", "person"):
         store.sql(f"DELETE FROM {table} WHERE subscriber_id = ?", old)  # noqa: S608
     store.sql("DELETE FROM subscriber WHERE id = ?", old)
     store.load(candidate("READER0@example.org"))
@@ -260,7 +261,7 @@ changes = st.lists(
 @given(st.lists(changes, min_size=1, max_size=5), st.booleans())
 def test_a_freeze_comes_to_the_same_set_whatever_happens_meanwhile(steps: list[Any], attributes: bool) -> None:
     """Interrupted after every person, with joins, leaves, edits and new imports between."""
-    segment = Segment("clinicians", attributes={"role": "clinician"}) if attributes else EVERYBODY
+    segment = Segment("clinicians", attributes={"role": ("clinician",)}) if attributes else EVERYBODY
     with tempfile.TemporaryDirectory() as folder:
         store = make_store(Path(folder))
         for number in range(12):
@@ -307,7 +308,7 @@ def happen(store: Store, what: str, whom: int, number: int) -> None:
         case "pause" if found:
             store.sql("UPDATE subscriber SET state = 'paused', paused_until = NULL WHERE id = ?", found.id)
         case "delete" if found:
-            for table in ("consent", "transition", "person"):
+            for table in ("consented", "person"):
                 store.sql(f"DELETE FROM {table} WHERE subscriber_id = ?", found.id)  # noqa: S608
             store.sql("DELETE FROM subscriber WHERE id = ?", found.id)
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import assert_never
 from unittest.mock import patch
@@ -24,23 +24,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from core_support import JULY
-from digest_mailer.adapters.store.database import next_sequence
 from digest_mailer.adapters.store.lease import SenderLease, recorder_path
 from digest_mailer.adapters.store.oversight import OversightStore
-from digest_mailer.adapters.store.people import drop_open_rows
 from digest_mailer.adapters.store.roster import RosterStore
 from digest_mailer.adapters.store.tables import stamp
-from digest_mailer.adapters.store.tables import suppression as suppressions
 from digest_mailer.core.address import address_hash
 from digest_mailer.core.audience import (
-    EVERYBODY,
     Candidate,
-    Segment,
+    Ground,
     State,
     Subscriber,
+    Suppression,
     eligible,
     has_left,
-    matches,
     more_restricted,
 )
 from digest_mailer.core.delivery import (
@@ -62,6 +58,7 @@ from digest_mailer.core.feedback import FeedbackEvent
 from digest_mailer.core.identity import ENGLISH, FRENCH, Language, RowId, SubscriberId
 from digest_mailer.core.mailing import Claim, Progress, Result, Status
 from digest_mailer.core.message import local_id
+from digest_mailer.core.segment import EVERYBODY, Segment, matches
 from digest_mailer.core.topic import words_of
 from digest_mailer.services.oversight import Overseer, Settled
 from publication_support import FixedClock
@@ -267,7 +264,7 @@ class Mailings(RuleBasedStateMachine):
         self.eye.execute("SELECT 1 FROM delivery").fetchall()
         numbers = count(1)  # no chance in it: ids decide the order of rows
         ids = (SubscriberId(number * 40503 % 65536) for number in numbers)
-        self.store.roster = RosterStore(self.store.database, KEY, lambda: next(ids))
+        self.store.roster = RosterStore(self.store.database, KEY, lambda number: [*islice(ids, number)])
         self.alive: set[str] = set()
         self.store.ledger._runs = self.alive.__contains__
         self.approval = self.store.approve()
@@ -279,7 +276,6 @@ class Mailings(RuleBasedStateMachine):
         self.left: Sender | None = None  # who died, and whose work nobody has settled yet
         self.power = True  # has never failed since
         self.owners = count(1)
-        self.opened = NOW  # the newest wave
         self.log: list[str] = []  # of the server: every Message-ID that it took
         self.server: Counter[str] = Counter()  # how often it took one for somebody
         self.words: Counter[str] = Counter()  # how often somebody's was to be sent again
@@ -344,7 +340,6 @@ class Mailings(RuleBasedStateMachine):
     def open_wave(self, segment: Segment) -> None:
         """Everybody in a segment who may get the issue and has no row yet."""
         now = self.tick()
-        self.opened = now
         new = self.book.audience(segment, now)
         assert self.store.ledger.open_wave(self.approval, self.store.request(segment, now)) == len(new)
         if new:
@@ -667,18 +662,13 @@ class Mailings(RuleBasedStateMachine):
             self.depart(holders[which % len(holders)].address, by_link=True)
 
     def suppress(self, address: str) -> None:
-        """Put an address on the suppression list, with what goes with it in one transaction."""
+        """Put an address on the suppression list."""
         if address in self.book.suppressed:
             return
         now = self.tick()
         person = self.book.people.get(address)
         digest = address_hash(candidate(address).address, KEY)
-        with self.store.database.write() as connection:
-            since = max(now, self.opened + timedelta(seconds=1))  # an audience is as of its time, so that must go on
-            connection.execute(suppressions.insert().values(address_hash=digest, reason="complaint", since=since))
-            next_sequence(connection)
-            if person:
-                drop_open_rows(connection, person.id, "complaint", now)
+        self.store.suppressions.add([Suppression(digest, Ground.COMPLAINT, "complaint", now)], "tests", now)
         self.book.suppressed.add(address)
         if person:
             self.book.drop(person.id)
@@ -688,7 +678,7 @@ class Mailings(RuleBasedStateMachine):
         person = self.book.people.pop(address, None)
         if not person:
             return
-        for table in ("consent", "transition", "person"):
+        for table in ("consented", "person"):
             self.store.sql(f"DELETE FROM {table} WHERE subscriber_id = ?", person.id)  # noqa: S608
         self.store.sql("DELETE FROM subscriber WHERE id = ?", person.id)
         if back:

@@ -19,11 +19,11 @@ from core_support import JULY, ROOT
 from digest_mailer.adapters.transports.smtp import SmtpTransport
 from digest_mailer.adapters.transports.smtp_settings import SmtpSettings, Timeouts, Tls
 from digest_mailer.bootstrap import App, build_app
-from digest_mailer.core.audience import EVERYBODY
 from digest_mailer.core.delivery import HandOff, Outcome
 from digest_mailer.core.errors import ConfigError, ExitCode
 from digest_mailer.core.identity import RowId
 from digest_mailer.core.message import Message
+from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.ports import Transport, Work
 from digest_mailer.services.send import Ended, Ending
 from message_support import run

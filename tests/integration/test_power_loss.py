@@ -39,7 +39,7 @@ from message_support import PATIENCE
 from powerloss_support import Names, Trace, read_trace, traced
 from publication_support import NOW, make_publication
 from send_support import keep_one_issue
-from store_support import candidate
+from store_support import candidate, take_in
 
 pytestmark = pytest.mark.slow
 LOSSES = int(os.environ.get("POWER_LOSSES", "240"))
@@ -128,7 +128,7 @@ def tell(folder: Path, *program: str) -> Story:
     made = make_publication(folder, people=False)
     keep_one_issue(made.root)
     readers = [candidate(address) for address in sorted(PEOPLE)]
-    made.importer.roster.load(readers, NOW, "people.csv", "digest", apply=True)
+    take_in(made.importer.roster, readers, NOW)
     app = build_app(made.root)
     before = {path.name: path.read_bytes() for path in app.state.glob("digest.db*")}
     out = folder / "trace"

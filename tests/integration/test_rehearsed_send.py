@@ -20,11 +20,11 @@ from digest_mailer.adapters.transports import sandbox_server
 from digest_mailer.adapters.transports.sandbox import Mischief, SandboxServer, SandboxTransport
 from digest_mailer.adapters.transports.smtp_settings import Timeouts
 from digest_mailer.bootstrap import App
-from digest_mailer.core.audience import EVERYBODY
 from digest_mailer.core.delivery import Accepted, Deferred, HandOff, Refused, Scope
 from digest_mailer.core.errors import ConfigError, ExitCode
 from digest_mailer.core.identity import RowId
 from digest_mailer.core.rehearsal import Fault, Faults, parse_faults
+from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.ports import Transport
 from digest_mailer.services.send import Ended, Ending
 from message_support import build, deliver, rows, run

@@ -17,11 +17,12 @@ from core_support import JULY
 from digest_mailer.adapters.transports.smtp import SmtpTransport
 from digest_mailer.adapters.transports.smtp_settings import SmtpSettings, Timeouts, Tls
 from digest_mailer.bootstrap import App
-from digest_mailer.core.audience import EVERYBODY, State, Subscriber, eligible
+from digest_mailer.core.audience import State, Subscriber, eligible
 from digest_mailer.core.delivery import HandOff
 from digest_mailer.core.edition import article_topics, select
 from digest_mailer.core.errors import InterlockError
 from digest_mailer.core.publication import NoMatch
+from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.ports import Transport
 from digest_mailer.services.send import Ended, Ending, Run
 from message_support import run

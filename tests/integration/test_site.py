@@ -321,7 +321,7 @@ def test_broken_templates_still_let_people_leave(app: App) -> None:
     assert client.get("/issues/").status_code == 500
     answer = client.post(f"/u/{link_token(app, Scope.UNSUBSCRIBE)}")
     assert answer.status_code == 200
-    assert "You are unsubscribed" in answer.text
+    assert "Vous êtes désabonné(e)" in answer.text
 
 
 def test_a_template_of_the_publications_own_comes_first_and_is_read_again(app: App) -> None:

@@ -16,10 +16,10 @@ from digest_mailer.adapters.transports.smtp import SmtpTransport
 from digest_mailer.adapters.transports.smtp_settings import SmtpSettings, Tls
 from digest_mailer.bootstrap import App
 from digest_mailer.core.address import parse_address
-from digest_mailer.core.audience import EVERYBODY
 from digest_mailer.core.delivery import Accepted, Deferred, Outcome
 from digest_mailer.core.message import Message
 from digest_mailer.core.pacing import Pacer
+from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.core.token import SAMPLE_KEY_ID, read
 from digest_mailer.services.send import Ended, Ending
 from message_support import run

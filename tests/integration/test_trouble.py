@@ -19,15 +19,15 @@ import pytest
 
 from core_support import JULY
 from digest_mailer.bootstrap import App
-from digest_mailer.core.audience import EVERYBODY
 from digest_mailer.core.delivery import HandOff
 from digest_mailer.core.errors import ExitCode
+from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.services.send import Ended, Ending, Run
 from message_support import run
 from publication_support import NOW, FixedClock, make_publication
 from send_support import keep_one_issue
 from smtp_server import Action, Say, ScriptedServer
-from store_support import candidate
+from store_support import candidate, take_in
 
 MORE = 100  # people, besides those of the sample
 # `send`, until the first results are to be kept; from there on the disk is full, as SQLite or as the kernel says it.
@@ -94,7 +94,7 @@ def app(tmp_path: Path) -> App:
     made = make_publication(tmp_path)
     keep_one_issue(made.root)
     readers = [candidate(f"reader{number}@clinic.example.org") for number in range(MORE)]
-    made.importer.roster.load(readers, NOW, "people.csv", "digest", apply=True)
+    take_in(made.importer.roster, readers, NOW)
     return made
 
 

@@ -1,11 +1,13 @@
 """An address is validated and normalised once."""
 
 import pytest
+from email_validator import EmailNotValidError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core_support import address_of
-from digest_mailer.core.address import AddressError, address_hash, parse_address
+from digest_mailer.core import address as module
+from digest_mailer.core.address import AddressError, address_hash, address_hasher, parse_address, plain_address
 from digest_mailer.core.identity import is_control
 
 
@@ -118,3 +120,37 @@ def test_the_hash_of_a_mailbox_depends_on_the_key_and_on_nothing_else() -> None:
     assert address_hash(one, b"key") == address_hash(same, b"key")
     assert len({address_hash(one, b"key"), address_hash(one, b"other"), address_hash(other, b"key")}) == 3
     assert len(address_hash(one, b"key")) == 16
+
+
+ANY_LOCALS = st.text("aZ9._+-'!@ é", max_size=8) | st.sampled_from(["Info", "POSTMASTER", "a" * 64, "a" * 65])
+ANY_DOMAINS = st.text("abZ9.-_é", max_size=8) | st.sampled_from(["x" * 63, "x" * 64, "ab." * 83 + "org", "[192.0.2.1]"])
+
+
+@given(ANY_LOCALS, ANY_DOMAINS, st.sampled_from(["", ".org", ".ORG", ".co.uk", ".test", ".local", ".123"]))
+@example("a", "x", ".org")
+@example("Info", "x", ".org")
+@example("a.b", "CLINIC", ".ca")
+def test_the_short_way_and_the_long_way_agree(local: str, domain: str, end: str) -> None:
+    text = f"{local}@{domain}{end}"
+    plain = plain_address(text)
+    try:
+        found = module._validated(text)
+    except EmailNotValidError:
+        assert plain is None
+        return
+    if plain is not None:
+        assert plain == f"{found.local_part}@{found.ascii_domain}"
+        assert plain.lower() == f"{found.local_part.casefold()}@{found.ascii_domain.lower()}"
+
+
+@pytest.mark.parametrize(
+    "text", ["ann@clinic.ca", "ann.lee+news@Mail.Clinic.CA", "o'neill@example.org", "A.Lee@x.test"]
+)
+def test_a_usual_address_takes_the_short_way(text: str) -> None:
+    assert plain_address(text) is not None
+
+
+@given(LOCALS, st.binary(min_size=1, max_size=100))
+def test_the_hash_of_long_lists_is_the_same(local: str, key: bytes) -> None:
+    address = parse_address(f"{local}@example.org")
+    assert address_hasher(key)(address.canonical) == address_hash(address, key)

@@ -14,18 +14,29 @@ from digest_mailer.core.identity import ENGLISH, FRENCH, IssueId, Language
 from digest_mailer.rendering.phrases import direction_of, read_phrases, untranslated
 from rendering_support import SOURCES
 
-SOURCE = SOURCES["translations/fr.po"]
-MAPPING = [("src/digest_mailer/rendering/**.py", "python"), ("templates/*.j2", "jinja2")]
+MAIL = "translations/fr.po"
+SITE = "web/translations/fr.po"
+SOURCE = SOURCES[MAIL]
+MAPPINGS = {
+    MAIL: [("src/digest_mailer/rendering/**.py", "python"), ("templates/*.j2", "jinja2")],
+    SITE: [
+        ("src/digest_mailer/web/**.py", "python"),
+        ("src/digest_mailer/services/letters.py", "python"),
+        ("templates/web/**.j2", "jinja2"),
+    ],
+}
+both = pytest.mark.parametrize("name", MAPPINGS)
 
 
-def said() -> set[str | tuple[str, ...]]:
-    """Every message of the program and the templates."""
-    found = extract_from_dir(str(ROOT), method_map=MAPPING, keywords={"_": None, "gettext": None, "ngettext": (1, 2)})
+def said(name: str) -> set[str | tuple[str, ...]]:
+    """Every message of the program and the templates, of the mail or of the site."""
+    keywords = {"_": None, "gettext": None, "ngettext": (1, 2)}
+    found = extract_from_dir(str(ROOT), method_map=MAPPINGS[name], keywords=keywords)
     return {message for _, _, message, _, _ in found}
 
 
-def french() -> dict[str | tuple[str, ...], tuple[str, ...]]:
-    catalogue = read_po(io.StringIO(SOURCE))
+def french(name: str) -> dict[str | tuple[str, ...], tuple[str, ...]]:
+    catalogue = read_po(io.StringIO((ROOT / "templates" / name).read_text(encoding="utf-8")))
     forms = {
         message.id: message.string if isinstance(message.string, tuple) else (message.string,)
         for message in catalogue
@@ -35,14 +46,16 @@ def french() -> dict[str | tuple[str, ...], tuple[str, ...]]:
     return forms  # type: ignore[return-value]
 
 
-def test_every_message_is_translated_and_nothing_else() -> None:
-    assert said() == set(french())
-    assert len(said()) > 25
-    assert all(all(forms) for forms in french().values())
+@both
+def test_every_message_is_translated_and_nothing_else(name: str) -> None:
+    assert said(name) == set(french(name))
+    assert len(said(name)) > 25
+    assert all(all(forms) for forms in french(name).values())
 
 
-def test_a_translation_keeps_the_places_to_fill_in() -> None:
-    for message, forms in french().items():
+@both
+def test_a_translation_keeps_the_places_to_fill_in(name: str) -> None:
+    for message, forms in french(name).items():
         source = message if isinstance(message, str) else message[0]
         for form in forms:
             assert fields(form) == fields(source), form
@@ -52,8 +65,9 @@ def fields(message: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(message) if name}
 
 
-def test_french_has_its_spaces_before_signs() -> None:
-    for forms in french().values():
+@both
+def test_french_has_its_spaces_before_signs(name: str) -> None:
+    for forms in french(name).values():
         for form in forms:
             assert not re.search(r"[ \w][;!?»]|«[ \w]|[ \w]:", form), form
 

@@ -75,6 +75,39 @@ def test_a_retired_topic_is_found_and_never_suggested() -> None:
     assert Catalogue((old,)).suggest("Hypnosys") == ""
 
 
+HYPNOSIS = Topic(0, TopicKey("hypnosis"), "Hypnosis", "Hypnose", ("Trance",), retired=True, merged_into=TopicKey("b"))
+MIDDLE = Topic(1, TopicKey("b"), "Between", retired=True, merged_into=TopicKey("mind"))
+MIND = Topic(2, TopicKey("mind"), "Mindfulness")
+
+
+@pytest.mark.parametrize("name", ["hypnosis", "HYPNOSIS", "Hypnose", "trance", "Between", "mindfulness"])
+def test_every_name_of_a_merged_topic_means_what_it_was_merged_into_at_last(name: str) -> None:
+    assert Catalogue((HYPNOSIS, MIDDLE, MIND)).find(name) == MIND
+
+
+def test_a_merged_topic_is_still_there_under_its_own_key_and_names() -> None:
+    found = Catalogue((HYPNOSIS, MIDDLE, MIND))
+    assert found.named("Trance") == found.by_key(TopicKey("hypnosis")) == HYPNOSIS
+    assert found.in_words(words_of([0, 2])) == (HYPNOSIS, MIND)
+    assert found.offered == (MIND,)
+    assert found.suggest("Trence") == ""
+
+
+def test_topics_that_are_merged_in_a_circle_or_into_nothing_are_defects() -> None:
+    round_about = Topic(3, TopicKey("mind"), "Mindfulness", retired=True, merged_into=TopicKey("hypnosis"))
+    with pytest.raises(ValueError, match="circle: hypnosis"):
+        Catalogue((HYPNOSIS, MIDDLE, round_about)).find("Trance")
+    with pytest.raises(KeyError):
+        Catalogue((HYPNOSIS,)).find("Trance")
+
+
+def test_a_catalogue_is_amended_in_place_or_at_its_end() -> None:
+    renamed = Topic(1, TopicKey("b"), "In between")
+    found = Catalogue((HYPNOSIS, MIDDLE)).amended(renamed).amended(MIND)
+    assert found.topics == (HYPNOSIS, renamed, MIND)
+    assert found.find("Between") is None
+
+
 def test_an_unknown_key_is_a_defect() -> None:
     with pytest.raises(KeyError):
         catalogue().by_key(TopicKey("nonsense"))

@@ -18,7 +18,9 @@ from digest_mailer.core.issue_file import Vocabulary
 from digest_mailer.core.research_type import ResearchType, ResearchTypes
 from digest_mailer.core.topic import MAX_TOPICS, Catalogue, Topic
 
-_TOPIC_SHAPE = {"ordinal": int, "key": str, "name": str, "name_fr": str, "aliases": list, "retired": bool}
+_TOPIC_SHAPE = {
+    "ordinal": int, "key": str, "name": str, "name_fr": str, "aliases": list, "retired": bool, "merged_into": str,
+}  # fmt: skip
 _TYPE_SHAPE = {"key": str, "name": str, "name_fr": str}
 _KINDS = {int: "a whole number", str: "text in quotation marks", list: "a list", bool: "true or false"}
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # with its end
@@ -103,14 +105,12 @@ class IssueFiles:
 
     def _catalogue(self) -> Catalogue:
         path = self.folder / "topics.toml"
-        topics = [_topic(path, number, table) for number, table in enumerate(_tables(path, "topic"), 1)]
-        _check_unique(path, topics)
-        return Catalogue(tuple(topics))
+        return read_catalogue(path, _text(path))
 
     def _types(self) -> ResearchTypes:
         path = self.folder / "research-types.toml"
         types = []
-        for number, table in enumerate(_tables(path, "type"), 1):
+        for number, table in enumerate(_tables(path, "type", _text(path)), 1):
             _check_table(path, f"type {number}", table, _TYPE_SHAPE, ("key", "name"))
             types.append(ResearchType(table["key"], table["name"], table.get("name_fr", "")))
         _check_names(path, [(one.key, (one.key, one.name)) for one in types])
@@ -121,6 +121,15 @@ class IssueFiles:
 
     def _shown(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
+
+
+def read_catalogue(path: Path, text: str) -> Catalogue:
+    """The topics in the text of a `topics.toml`. Raises ContentError, which names the file, for what is wrong."""
+    topics = [_topic(path, number, table) for number, table in enumerate(_tables(path, "topic", text), 1)]
+    _check_unique(path, topics)
+    catalogue = Catalogue(tuple(topics))
+    _check_merged(path, catalogue)
+    return catalogue
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -144,9 +153,9 @@ def _text(path: Path) -> str:
         raise ContentError(f"cannot read {path}: {problem}", "save it as UTF-8") from problem
 
 
-def _tables(path: Path, name: str) -> list[Any]:
+def _tables(path: Path, name: str, text: str) -> list[Any]:
     try:
-        document = tomllib.loads(_text(path))
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise ContentError(f"{path} is not valid TOML: {problem}", "correct the file") from problem
     tables = document.get(name)
@@ -163,8 +172,9 @@ def _topic(path: Path, number: int, table: Any) -> Topic:
     aliases = tuple(table.get("aliases", ()))
     if not all(isinstance(alias, str) for alias in aliases):
         raise ContentError(f"{path}: {what} has an alias that is no text", "put it in quotation marks")
-    french, retired = table.get("name_fr", ""), table.get("retired", False)
-    return Topic(table["ordinal"], TopicKey(table["key"]), table["name"], french, aliases, retired)
+    french, retired, merged = table.get("name_fr", ""), table.get("retired", False), table.get("merged_into")
+    key, target = TopicKey(table["key"]), TopicKey(merged) if merged is not None else None
+    return Topic(table["ordinal"], key, table["name"], french, aliases, retired, target)
 
 
 def _check_table(path: Path, what: str, table: Any, shape: Mapping[str, type], needed: tuple[str, ...]) -> None:
@@ -190,7 +200,20 @@ def _check_unique(path: Path, topics: Sequence[Topic]) -> None:
         if topic.ordinal in ordinals:
             raise ContentError(f"{path}: ordinal {topic.ordinal} stands twice", "ordinals are never reused")
         ordinals.add(topic.ordinal)
-    _check_names(path, [(topic.key, (topic.key, topic.name, topic.name_fr, *topic.aliases)) for topic in topics])
+    _check_names(path, [(topic.key, topic.names) for topic in topics])
+
+
+def _check_merged(path: Path, catalogue: Catalogue) -> None:
+    for topic in catalogue:
+        if topic.merged_into is not None and not topic.retired:
+            raise ContentError(f"{path}: {topic.key} is merged, but not retired", "add retired = true")
+        try:
+            catalogue.current(topic)
+        except KeyError as problem:
+            target = f"{topic.key} is merged into {problem.args[0]}, which is no key"
+            raise ContentError(f"{path}: {target}", "name the key of another topic") from problem
+        except ValueError as problem:
+            raise ContentError(f"{path}: {problem}", "let one of them be a topic by itself") from problem
 
 
 def _check_names(path: Path, named: Iterable[tuple[str, Sequence[str]]]) -> None:

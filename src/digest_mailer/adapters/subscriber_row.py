@@ -6,20 +6,25 @@ topics, no day comes before a month, a row that names somebody a second time is 
 """
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from digest_mailer.core.address import AddressError, EmailAddress, parse_address
-from digest_mailer.core.audience import Candidate, Consent, Reject, State
+from digest_mailer.core.audience import Candidate, Consent, Reject, State, has_left
 from digest_mailer.core.errors import did_you_mean
-from digest_mailer.core.identity import ENGLISH, Language, TopicKey, is_control
+from digest_mailer.core.identity import CONTROLS, ENGLISH, Language, TopicKey, is_control
 from digest_mailer.core.topic import NO_TOPICS, Catalogue, TopicWords
 
 REQUIRED = ("email", "topics", "consent_source", "consent_date")
-FIELDS = (*REQUIRED, "name", "language", "state", "paused_until")
+FIELDS = (*REQUIRED, "name", "language", "state", "paused_until", "joined")
+PACKED = "attributes as json"  # a column that only known exports have
+REJECT_COLUMNS = ("reject_row", "reject_reason")  # that a file of rejected rows has in front
+IGNORED = REJECT_COLUMNS
+LITERAL = "attribute:"  # what stands behind it is the name of an attribute, whatever field it resembles
 MAX_NAME = 200
 MAX_VALUE = 1_000  # characters of an attribute or of a consent source
 MAX_ADDRESS = 320  # that are quoted of an address
@@ -28,6 +33,7 @@ _ALL_TOPICS = ("all", "all topics", "*")
 _LANGUAGE_NAMES = {"english": "en", "anglais": "en", "french": "fr", "français": "fr"}
 _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]{2,8})*")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_GUARDED = re.compile("'+[=+@-]")  # as an export writes what a spreadsheet would take for a formula
 _STATES = tuple(state.value for state in State if state is not State.ERASED)
 
 
@@ -46,22 +52,30 @@ class _Unusable(Exception):  # noqa: N818 - it ends a row, not the program
 
 @dataclass(slots=True)
 class RowReader:
-    """Turns rows into candidates, and remembers which addresses it has seen."""
+    """Turns rows into candidates."""
 
     layout: Layout
     catalogue: Catalogue
     today: date
     languages: tuple[str, ...]
     consent: Consent | None  # of rows that state none
-    seen: set[int] = field(default_factory=set)  # 64 bits of a hash: among a million people none is alike
+    topics: str  # of rows that state none
+    rewrite: Callable[[Sequence[str]], Sequence[str]] | None = None  # of a known export, into the layout's columns
+    width: int = 0  # of its rows
+    email: int = 0  # where the address stands in them
+    seen: set[int] | None = None  # addresses, as 64 bits of a hash: among a million people none is alike
+    address: EmailAddress | None = None  # of the row that was read last, whether it could be used or not
 
     def read(self, row: int, cells: Sequence[str]) -> Candidate | Reject:
         """What the row says."""
+        self.address = None
         try:
-            return self._candidate(row, cells)
+            if len(cells) != self.width:
+                hint = "put a cell that holds the separator in double quotes"
+                raise _Unusable(f"the row has {len(cells)} cells, the header {self.width}; {hint}")  # noqa: TRY301
+            return self._candidate(row, self.rewrite(cells) if self.rewrite else cells)
         except _Unusable as problem:
-            index = self.layout.fields["email"]
-            typed = cells[index].strip() if index < len(cells) else ""
+            typed = cells[self.email].strip() if self.email < len(cells) else ""
             return Reject(row, _shown(typed, MAX_ADDRESS), str(problem))
 
     def _candidate(self, row: int, raw: Sequence[str]) -> Candidate:
@@ -69,7 +83,7 @@ class RowReader:
         cell = self._by_name(cells)
         address = self._address(cell("email"))
         state = _state(cell("state"))
-        topics, all_topics = self._topics(cell("topics"))
+        topics, all_topics = self._topics(cell("topics") or self.topics, state)
         if len(cell("name")) > MAX_NAME:
             raise _Unusable(f"the name has more than {MAX_NAME} characters")
         return Candidate(
@@ -82,14 +96,13 @@ class RowReader:
             topics=topics,
             all_topics=all_topics,
             paused_until=_paused_until(state, cell("paused_until")),
-            attributes={name: cells[n] for name, n in self.layout.attributes.items() if cells[n]},
+            attributes={name: cells[n] for name, n in self.layout.attributes.items() if cells[n]}
+            | self._packed(cell(PACKED)),
+            joined_on=self._joined(cell("joined")),
         )
 
     def _clean(self, raw: Sequence[str]) -> list[str]:
         header = self.layout.header
-        if len(raw) != len(header):
-            hint = "put a cell that holds the separator in double quotes"
-            raise _Unusable(f"the row has {len(raw)} cells, the header {len(header)}; {hint}")
         limited = {*self.layout.attributes.values(), self.layout.fields.get("consent_source")}
         for index, text in enumerate(raw):
             bad = next((char for char in text if is_control(char)), None) if not text.isprintable() else None
@@ -97,7 +110,7 @@ class RowReader:
                 raise _Unusable(f'"{header[index]}" holds the control character U+{ord(bad):04X}; delete it')
             if index in limited and len(text) > MAX_VALUE:
                 raise _Unusable(f'"{header[index]}" has more than {MAX_VALUE:,} characters')
-        return [unicodedata.normalize("NFC", text.strip()) for text in raw]
+        return [unguarded(unicodedata.normalize("NFC", text.strip())) for text in raw]
 
     def _by_name(self, cells: Sequence[str]) -> Callable[[str], str]:
         fields = self.layout.fields
@@ -111,13 +124,18 @@ class RowReader:
             address = parse_address(text)
         except AddressError as problem:
             raise _Unusable(str(problem)) from problem
+        self.address = address
+        if self.seen is None:
+            return address
         mark = int.from_bytes(hashlib.blake2b(address.canonical.encode(), digest_size=8).digest(), "big")
         if mark in self.seen:
             raise _Unusable("the same address stands in an earlier row")
         self.seen.add(mark)
         return address
 
-    def _topics(self, text: str) -> tuple[TopicWords, bool]:
+    def _topics(self, text: str, state: State) -> tuple[TopicWords, bool]:
+        if not text and self.rewrite and not has_left(state):
+            raise _Unusable("no tag of it is a topic; say with --topics what such a row follows")
         names = [name for part in re.split("[;|]", text) if (name := " ".join(part.split()))]
         if not any(name.casefold() in _ALL_TOPICS for name in names):
             return self.catalogue.words([self._topic(name) for name in names]), False
@@ -144,6 +162,33 @@ class RowReader:
             raise _Unusable(f'unknown language "{_shown(text)}"; write one of {", ".join(self.languages)}')
         return Language(tag)
 
+    def _packed(self, text: str) -> dict[str, str]:
+        """The attributes of an export that has them as JSON. A list or a table of them stays JSON."""
+        if not text:
+            return {}
+        try:
+            found = json.loads(text)
+        except ValueError as problem:
+            raise _Unusable("the attributes are not JSON") from problem
+        if not isinstance(found, dict):
+            raise _Unusable("the attributes are not a JSON object")
+        texts = {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in found.items()
+            if value not in (None, "")
+        }
+        if any(len(text) > MAX_VALUE or CONTROLS.search(text) for pair in texts.items() for text in pair):
+            raise _Unusable(f"an attribute has more than {MAX_VALUE:,} characters, or a control character in it")
+        return {name: unicodedata.normalize("NFC", value) for name, value in texts.items()}
+
+    def _joined(self, text: str) -> date | None:
+        if not text:
+            return None
+        day = _date(text)
+        if day is None or day > self.today:
+            raise _Unusable(f'the day of joining, "{_shown(text)}", is not a past day written as 2023-07-01')
+        return day
+
     def _consent(self, source: str, given: str) -> Consent:
         if self.consent and not source and not given:
             return self.consent
@@ -157,6 +202,11 @@ class RowReader:
         if day > self.today:
             raise _Unusable(f"the date of consent, {day}, is in the future")
         return Consent(source, day)
+
+
+def unguarded(text: str) -> str:
+    """A cell without the mark that keeps a spreadsheet from taking it for a formula: see `services.exporting`."""
+    return text[1:] if _GUARDED.match(text) else text
 
 
 def _state(text: str) -> State:

@@ -6,16 +6,19 @@ The lock is the operating system's, so it ends with its process however that end
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from filelock import FileLock, Timeout
 
 from digest_mailer.core.errors import ConfigError, Locked
 from digest_mailer.core.identity import SubscriberId
 
+_POSITIVE = 2**63 - 1
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -89,3 +92,9 @@ def _is_there(number: int) -> str:
 def new_subscriber_id() -> SubscriberId:
     """A random id of 63 bits that is never 0."""
     return SubscriberId(secrets.randbelow(2**63 - 1) + 1)
+
+
+def new_subscriber_ids(count: int) -> Sequence[SubscriberId]:
+    """So many random ids, for an import."""
+    octets = array("q", secrets.token_bytes(8 * count))
+    return cast("Sequence[SubscriberId]", array("q", (one & _POSITIVE or new_subscriber_id() for one in octets)))

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from digest_mailer.cli.people import import_file
+from digest_mailer.cli.people_files import import_file
 from digest_mailer.cli.sending import deliver, ended_data, exit_code, show_plan
 from digest_mailer.cli.session import Command, Session, table
-from digest_mailer.core.audience import EVERYBODY
 from digest_mailer.core.delivery import HandOff
 from digest_mailer.core.errors import ExitCode
+from digest_mailer.core.segment import EVERYBODY
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +75,7 @@ def demo_command(session: Session, directory: Path | None, no_serve: bool) -> No
 def _tell(session: Session, app: "App", folder: Path) -> _Told:
     library = app.library
     newest = library.newest()
-    imported = import_file(app, folder / "subscribers.example.csv", apply=True, keep_rejects=False)
+    imported = import_file(app, folder / "subscribers.example.csv", session.actor)
     examined = library.examine(newest)
     issue = library.load(newest)
     approval = app.approver(library).approve(newest, "demo", "approved by the demo")

@@ -40,8 +40,11 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "why": ("oversight", "Tell what somebody got, what not, and why."),
     },
     "People": {
-        "subscribers": ("people", "Import, list, show and unsubscribe people."),
+        "subscribers": ("people", "Import, list, show and change people."),
+        "topics": ("topics", "List, add, rename, merge and retire what readers can follow."),
         "segments": ("segments", "Name parts of the list, and count them."),
+        "suppressions": ("suppressions", "Addresses that get no mail, whoever imports them again."),
+        "audit": ("audit", "Show, check and export who did what."),
     },
     "Care": {
         "inbox": ("serving", "Receive mail on this machine, and show it."),

@@ -52,17 +52,17 @@ class Duration(click.ParamType[timedelta]):
 
 @click.command("plan", cls=Command)
 @click.argument("issue")
-@click.option("--segment", metavar="S", help="Only people of this segment.")
+@click.option("--segment", metavar="S", help="Only people of this segment: its name or an expression.")
 @click.option("--transport", "url", metavar="URL", help="Another way out than the configured one.")
 @click.pass_obj
 def plan_command(session: Session, issue: str, segment: str | None, url: str | None) -> None:
     """Show who would get an issue now, in which edition, who would not, and why."""
-    from digest_mailer.services.planning import find_segment
+    from digest_mailer.services.segmenting import find_segment
 
     app = session.app()
     library = app.library
     loaded = library.load(library.named(issue))
-    plan = app.launcher(library).plan(loaded, find_segment(app.segments, segment))
+    plan = app.launcher(library).plan(loaded, find_segment(app.segments, segment, library))
     approval, current = app.standing(library).of(loaded)
     standing = "not approved" if approval is None else "approved" if current else "changed since it was approved"
     transport = app.transport(url)
@@ -77,7 +77,7 @@ def plan_command(session: Session, issue: str, segment: str | None, url: str | N
 
 @click.command("send", cls=Command)
 @click.argument("issue")
-@click.option("--segment", metavar="S", help="Only people of this segment.")
+@click.option("--segment", metavar="S", help="Only people of this segment: its name or an expression.")
 @click.option("--confirm", type=click.IntRange(0), metavar="N", help="The number of people, instead of typing it.")
 @click.option("--canary", type=click.IntRange(1), metavar="N",
               help="Send to N people first, and to the others when nothing bad comes back of that.")  # fmt: skip
@@ -97,14 +97,14 @@ def send_command(
     dry_run: bool,
 ) -> None:
     """Send an approved issue, or go on sending it. Nobody gets an issue twice."""
-    from digest_mailer.services.planning import find_segment
+    from digest_mailer.services.segmenting import find_segment
 
     app = session.app()
     library = app.library
     named, transport = library.named(issue), app.transport(url)
     with app.lock(named):
         launcher = app.launcher(library)
-        launch = launcher.prepare(named, find_segment(app.segments, segment), transport)
+        launch = launcher.prepare(named, find_segment(app.segments, segment, library), transport)
         if launch.plan:
             show_plan(session.console(stderr=True), launch.plan, transport)
         if launch.waiting:

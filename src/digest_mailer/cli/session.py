@@ -43,6 +43,16 @@ class Session:
         return build_app(self.directory, self.config)
 
     @property
+    def actor(self) -> str:
+        """Who is at the keyboard, for the audit trail."""
+        import getpass
+
+        try:
+            return f"cli:{getpass.getuser()}"
+        except (KeyError, OSError):
+            return "cli"
+
+    @property
     def asks(self) -> bool:
         """Whether there is a person to ask."""
         return self.input and not self.json and sys.stdin.isatty()

@@ -6,16 +6,15 @@ may get mail, asked when the audience is frozen and again at the moment of each 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
 from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.identity import ENGLISH, Language, SubscriberId
-from digest_mailer.core.topic import MAX_TOPICS, NO_TOPICS, TopicWords, intersect, words_of
+from digest_mailer.core.topic import NO_TOPICS, TopicWords
 
 NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
-_EVERY_TOPIC = words_of(range(MAX_TOPICS))
 
 
 class State(StrEnum):
@@ -61,10 +60,14 @@ _RESTRICTION = (
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """Evidence that a person asked for mail: where and when (GDPR Art. 7(1), CASL s. 13)."""
+    """Evidence that a person asked for mail: where and when, and what they read (GDPR Art. 7(1), CASL s. 13)."""
 
-    source: str
+    source: str  # the form, the event
     given_on: date
+    wording: str = ""
+    version: str = ""  # of the wording
+    place: str = ""  # where from: the page and the network
+    confirmed_at: datetime | None = None  # by the owner of the address
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,46 @@ class Subscriber:
     all_topics: bool = False
     paused_until: date | None = None
     attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
-    consent: Consent | None = None
+    consent: Consent | None = None  # the newest
     generation: int = 0  # of tokens
+    joined_on: date | None = None
+
+    @property
+    def profile(self) -> "Profile":
+        """What can be edited of it."""
+        own = (self.address, self.name, self.language, self.topics, self.all_topics, self.attributes)
+        return Profile(*own)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a person, or an admin for them, can edit."""
+
+    address: EmailAddress
+    name: str = ""
+    language: Language = ENGLISH
+    topics: TopicWords = NO_TOPICS
+    all_topics: bool = False
+    attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
+
+
+class Ground(StrEnum):
+    """Why an address is suppressed; it decides who can lift it."""
+
+    BOUNCE = "bounce"  # the owner, by confirming, or an admin who reinstates
+    COMPLAINT = "complaint"  # an admin
+    ERASED = "erased"  # the owner, by signing up anew
+    MANUAL = "manual"  # an admin
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """An address that gets no mail, as the list knows it."""
+
+    digest: bytes  # keyed hash of the canonical address
+    ground: Ground
+    reason: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +139,7 @@ class Candidate:
     all_topics: bool = False
     paused_until: date | None = None
     attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
+    joined_on: date | None = None  # the day of the consent when it is not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +162,17 @@ class ImportResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportMark:
+    """An import that brought a person, or moved their state."""
+
+    run: int
+    at: datetime
+    source: str  # name of the file
+    before: str = ""  # states; empty when it only brought them
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AudienceGroup:
     """People of a segment who are alike in everything that decides what they get."""
 
@@ -134,21 +187,6 @@ class AudienceGroup:
     people: int
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A named view of the list. Empty conditions hold for everybody; several must all hold."""
-
-    name: str
-    any_topics: TopicWords = NO_TOPICS
-    all_topics: TopicWords = NO_TOPICS
-    no_topics: TopicWords = NO_TOPICS
-    languages: tuple[Language, ...] = ()
-    attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES)
-
-
-EVERYBODY = Segment("everybody")
-
-
 def eligible(state: State, paused_until: date | None, *, suppressed: bool, today: date) -> Exclusion | None:
     """Why this person may not get mail today; None when they may.
 
@@ -159,18 +197,6 @@ def eligible(state: State, paused_until: date | None, *, suppressed: bool, today
     if state is State.PAUSED:
         return Exclusion.PAUSED if paused_until is None or today < paused_until else None
     return _EXCLUDED_BY_STATE.get(state)
-
-
-def matches(segment: Segment, subscriber: Subscriber) -> bool:
-    """Whether the person is in the segment, whatever their state."""
-    topics = _EVERY_TOPIC if subscriber.all_topics else subscriber.topics
-    return (
-        (not any(segment.any_topics) or any(intersect(topics, segment.any_topics)))
-        and intersect(topics, segment.all_topics) == segment.all_topics
-        and not any(intersect(topics, segment.no_topics))
-        and (not segment.languages or subscriber.language in segment.languages)
-        and all(subscriber.attributes.get(name) == value for name, value in segment.attributes.items())
-    )
 
 
 def has_left(state: State) -> bool:

@@ -103,6 +103,10 @@ class InterlockError(DigestError):
     exit_code = ExitCode.INTERLOCK
 
 
+class ChangedMeanwhileError(InterlockError):
+    """What was to be changed is no longer as it was when somebody looked at it. Nothing was changed."""
+
+
 class NothingMatched(DigestError):  # noqa: N818 - it is an answer more than a fault
     """The name, segment or issue asked for does not exist, or holds nobody."""
 

@@ -157,7 +157,7 @@ def _addresses(source: Source) -> Iterator[_Edit]:
 def _topics(source: Source, catalogue: Catalogue) -> Iterator[_Edit]:
     editor = _Editor(source)
     for one in dict.fromkeys(source.written):
-        topic = catalogue.find(one.text) if one.field == "topics" else None
+        topic = catalogue.named(one.text) if one.field == "topics" else None
         name = _name(topic, one.text, catalogue) if topic else one.text
         if name != one.text and _is_bare(source, one):
             start, end = editor.offsets.of(one.start), editor.offsets.of(one.end)

@@ -313,17 +313,19 @@ class _Reader:
         return ArticleKey(key.text)
 
     def _topics(self, fields: Fields) -> tuple[TopicKey, ...]:
-        keys: list[TopicKey] = []
+        """The topics that are meant. Two that were merged since are one, and no mistake."""
+        catalogue, stated, meant = self.vocabulary.catalogue, set[TopicKey](), dict[TopicKey, None]()
         for scalar in fields.texts("topics"):
-            topic = self.vocabulary.catalogue.find(scalar.text)
+            topic = catalogue.named(scalar.text)
             if topic is None:
-                hint = self.vocabulary.catalogue.suggest(scalar.text) or "topics.toml lists them all"
+                hint = catalogue.suggest(scalar.text) or "topics.toml lists them all"
                 self.report.add(scalar.place, "DM021", f'unknown topic "{scalar.text}"', hint)
-            elif topic.key in keys:
+            elif topic.key in stated:
                 self.report.add(scalar.place, "DM009", f'topic "{topic.name}" stands twice', "once is enough")
             else:
-                keys.append(topic.key)
-        return tuple(keys)
+                stated.add(topic.key)
+                meant[catalogue.current(topic).key] = None
+        return tuple(meant)
 
     def _type(self, fields: Fields) -> str:
         scalar = fields.text("type")

@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from digest_mailer.core.audience import Segment
 from digest_mailer.core.delivery import OPEN, Fate, HandOff, Outcome
 from digest_mailer.core.edition import Assignment, EditionKey
 from digest_mailer.core.identity import IssueId, RowId, SubscriberId
 from digest_mailer.core.message import Recipient
+from digest_mailer.core.segment import Segment
 
 
 class Status(StrEnum):

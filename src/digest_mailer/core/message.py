@@ -12,7 +12,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.edition import Edition, Slot, escape_html, fill
@@ -73,6 +73,16 @@ class SlotValues(NamedTuple):
     choose: str  # token of the preferences
 
     @property
+    def subject(self) -> str:
+        """The Subject, as people read it."""
+        return self.edition.subject
+
+    @property
+    def to(self) -> EmailAddress:
+        """Where it goes."""
+        return self.recipient.address
+
+    @property
     def text(self) -> str:
         """The plain text."""
         values = self._values()
@@ -92,6 +102,26 @@ class SlotValues(NamedTuple):
         }
 
 
+class Spoken(Protocol):
+    """What a message says, decoded."""
+
+    @property
+    def subject(self) -> str:
+        """The Subject, as people read it."""
+
+    @property
+    def to(self) -> EmailAddress:
+        """Where it goes."""
+
+    @property
+    def text(self) -> str:
+        """The plain text."""
+
+    @property
+    def html(self) -> str:
+        """The HTML."""
+
+
 class Message(NamedTuple):
     """A finished message. Built by `address` or by a stencil, never altered after; a signature in front makes
     another one. What only some ways out need is put together when it is asked for."""
@@ -99,7 +129,7 @@ class Message(NamedTuple):
     envelope: Envelope
     message_id: str
     octets: Octets  # headers and body
-    values: SlotValues
+    values: Spoken
     digest: bytes = b""  # tells whether one built again is the same; of the octets' hash and the reader's values
 
     @property
@@ -110,12 +140,12 @@ class Message(NamedTuple):
     @property
     def subject(self) -> str:
         """The Subject, as people read it."""
-        return self.values.edition.subject
+        return self.values.subject
 
     @property
     def to(self) -> EmailAddress:
         """Where it goes."""
-        return self.values.recipient.address
+        return self.values.to
 
     @property
     def text(self) -> str:

@@ -3,12 +3,13 @@
 A token is 30 bytes as 40 characters of URL-safe base64 without padding, so that it also fits behind the
 plus of a bounce address (64 octets, RFC 5321 section 4.5.3.1.1):
 
-    version 1 | key id 1 | scope 1 | issue 3 | subscriber 8 | MAC 16
+    version 1 | key id 1 | scope 1 | issue or day 3 | subscriber 8 | MAC 16
 
 The MAC is HMAC-SHA-256, cut to 128 bits, over those fields and the person's token generation, which is
 kept in the database: raising it revokes what was handed out. Leaving and bounces must work for ever, so
-their scopes accept every generation up to the current one. A token does what its scope says, nothing else.
-Nothing in it says what somebody reads.
+their scopes accept every generation up to the current one. What is mailed to prove that somebody reads an address
+names the day it was made instead of an issue, and is good for some days. A token does what its scope says, nothing
+else. Nothing in it says what somebody reads.
 """
 
 import base64
@@ -18,6 +19,7 @@ import re
 from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import IntEnum
 
 from digest_mailer.core.identity import IssueId, SubscriberId, issue_from_number, issue_number, parse_issue_id
@@ -42,9 +44,13 @@ class Scope(IntEnum):
     UNSUBSCRIBE = 1  # leave; never expires
     PREFERENCES = 2  # choose topics, pause
     BOUNCE = 3  # say that a mail came back; never expires
+    CONFIRM = 4  # say that one owns the address, and asked for mail
+    DATA = 5  # see what is kept of one
+    ERASE = 6  # be forgotten
 
 
 _LASTING = (Scope.UNSUBSCRIBE, Scope.BOUNCE)
+LIFE: Mapping[Scope, int] = {Scope.CONFIRM: 30, Scope.DATA: 2, Scope.ERASE: 2}  # days of those that name their day
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +59,13 @@ class Token:
 
     scope: Scope
     subscriber: SubscriberId
-    issue: IssueId
+    issue: IssueId | None  # of the mail it stood in
     key_id: int
+    day: date | None = None  # when it was made, of a scope that says so instead
+
+    def is_good_on(self, today: date) -> bool:
+        """Whether it is not too old, nor of another time zone's morrow but one."""
+        return self.day is None or -1 <= (today - self.day).days <= LIFE[self.scope]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +82,12 @@ SAMPLE_KEYS = TokenKeys(SAMPLE_KEY_ID, {SAMPLE_KEY_ID: SAMPLE_KEY})
 
 def sign(scope: Scope, subscriber: SubscriberId, issue: IssueId, generation: int, keys: TokenKeys) -> str:
     """A token for this person and issue, signed with the current key."""
-    payload = b"".join(
-        (
-            bytes((VERSION, keys.current, scope)),
-            issue_number(issue).to_bytes(3, "big"),
-            subscriber.to_bytes(8, "big"),
-        )
-    )
-    return base64.urlsafe_b64encode(payload + _mac(keys.keys[keys.current], payload, generation)).decode()
+    return _signed(scope, issue_number(issue), subscriber, generation, keys)
+
+
+def sign_dated(scope: Scope, subscriber: SubscriberId, day: date, generation: int, keys: TokenKeys) -> str:
+    """A token for this person made on this day, of a scope in `LIFE`."""
+    return _signed(scope, day.toordinal(), subscriber, generation, keys)
 
 
 class Stamp:
@@ -118,11 +127,13 @@ def read(text: str) -> tuple[Token, bytes] | None:
     raw = base64.urlsafe_b64decode(text)
     if raw[0] != VERSION or raw[2] not in tuple(Scope):
         return None
-    issue = parse_issue_id(issue_from_number(int.from_bytes(raw[3:6], "big")))
+    scope, number = Scope(raw[2]), int.from_bytes(raw[3:6], "big")
     subscriber = SubscriberId(int.from_bytes(raw[6:_PAYLOAD], "big"))
-    if issue is None or subscriber >= 2**63:
+    day = _day(number) if scope in LIFE else None
+    issue = None if scope in LIFE else parse_issue_id(issue_from_number(number))
+    if (issue is None and day is None) or subscriber >= 2**63:
         return None
-    return Token(Scope(raw[2]), subscriber, issue, raw[1]), raw
+    return Token(scope, subscriber, issue, raw[1], day), raw
 
 
 def verify(text: str, scope: Scope, generation: int, keys: TokenKeys) -> Token | None:
@@ -140,6 +151,16 @@ def verify(text: str, scope: Scope, generation: int, keys: TokenKeys) -> Token |
     accepted = range(generation + 1) if scope in _LASTING else (generation,)
     genuine = [hmac.compare_digest(raw[_PAYLOAD:], _mac(key, raw[:_PAYLOAD], one)) for one in accepted]
     return token if any(genuine) else None
+
+
+def _signed(scope: Scope, number: int, subscriber: SubscriberId, generation: int, keys: TokenKeys) -> str:
+    front = bytes((VERSION, keys.current, scope)) + number.to_bytes(3, "big")
+    payload = front + subscriber.to_bytes(8, "big")
+    return base64.urlsafe_b64encode(payload + _mac(keys.keys[keys.current], payload, generation)).decode()
+
+
+def _day(number: int) -> date | None:
+    return date.fromordinal(number) if 1 <= number <= date.max.toordinal() else None
 
 
 def _mac(key: bytes, payload: bytes, generation: int) -> bytes:

@@ -2,7 +2,8 @@
 
 `/issues/YYYY-MM/`, `/articles/KEY/`, `/topics/SLUG/`, with `/LANGUAGE` in front for every language but English,
 so that a publication may change its first language; `/u/TOKEN` to leave (GET shows, POST acts) and `/p/TOKEN`
-for preferences.
+for preferences; `/subscribe/`, and the links of letters: `/c/TOKEN` confirms, `/d/TOKEN` shows one's data, `/e/TOKEN`
+erases.
 `base` is the publication's base address without a trailing slash.
 """
 
@@ -37,6 +38,31 @@ def unsubscribe_url(base: str, token: str) -> str:
 def preferences_url(base: str, token: str) -> str:
     """The page to choose topics on."""
     return f"{base}/p/{token}"
+
+
+def sign_up_url(base: str, language: Language = ENGLISH) -> str:
+    """The page to sign up on."""
+    return f"{base}{_prefix(language)}/subscribe/"
+
+
+def links_url(base: str) -> str:
+    """Where the form goes by which one has one's own link mailed."""
+    return f"{base}/links/"
+
+
+def confirm_url(base: str, token: str) -> str:
+    """The page to confirm a sign-up on."""
+    return f"{base}/c/{token}"
+
+
+def data_url(base: str, token: str) -> str:
+    """The page that shows what is kept of somebody."""
+    return f"{base}/d/{token}"
+
+
+def erase_url(base: str, token: str) -> str:
+    """The page to be forgotten on."""
+    return f"{base}/e/{token}"
 
 
 def _prefix(language: Language) -> str:

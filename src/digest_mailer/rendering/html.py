@@ -22,7 +22,7 @@ def render_html(mjml: str, model: EditionModel, templates: Templates, theme: The
     from digest_mailer.rendering.inlining import inline  # only who renders waits for it
 
     css = templates.css(INLINED, theme=theme, direction=model.direction)
-    return inline(_compile(mjml), str(css))
+    return inline(compile_mjml(mjml, TEMPLATE), str(css))
 
 
 def render_mjml(model: EditionModel, templates: Templates, theme: Theme) -> str:
@@ -40,7 +40,8 @@ def _values(model: EditionModel, templates: Templates, theme: Theme) -> dict[str
     return {"edition": model, "theme": theme, "styles": styles, "_": templates.phrases(model.language).gettext}
 
 
-def _compile(source: str) -> str:
+def compile_mjml(source: str, template: str) -> str:
+    """MJML as HTML. Raises ContentError for what cannot be read, naming the template."""
     try:
         html: str = mjml2html(source, fonts={}, disable_comments=True)
     except BaseException as problem:
@@ -48,6 +49,6 @@ def _compile(source: str) -> str:
         if not isinstance(problem, ValueError) and type(problem).__name__ != "PanicException":
             raise
         hint = "digest-mailer lint names the line; every element must be closed, and texts stand inside mj-text"
-        raise ContentError(f"template {TEMPLATE}: MJML cannot read it: {problem}", hint) from problem
+        raise ContentError(f"template {template}: MJML cannot read it: {problem}", hint) from problem
     # premailer keeps only a doctype in capitals; without one, mail programs fall back to quirks mode
     return html.replace("<!doctype html>", "<!DOCTYPE html>", 1)

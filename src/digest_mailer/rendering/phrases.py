@@ -9,11 +9,12 @@ import gettext
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import Protocol
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_skeleton
+from babel.dates import format_date, format_skeleton
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
@@ -61,6 +62,10 @@ class Phrases:
         month = self.month(issue)
         return month[:1].upper() + month[1:]
 
+    def day(self, day: date) -> str:
+        """A day in words: `1 July 2023`, `1 juillet 2023`."""
+        return format_date(day, "long", locale=self._locale)
+
     def listed(self, items: list[str]) -> str:
         """`a, b and c`."""
         return format_list(items, locale=self._locale)
@@ -68,6 +73,12 @@ class Phrases:
     def language_name(self, language: Language) -> str:
         """What this language calls another one."""
         return _locale_of(language).get_language_name(self._locale.language) or language
+
+
+def name_of_language(language: Language) -> str:
+    """What a language calls itself, with a capital: `English`, `Français`."""
+    name = _locale_of(language).get_display_name() or language
+    return name[:1].upper() + name[1:]
 
 
 def direction_of(language: Language) -> str:

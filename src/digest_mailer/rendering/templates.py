@@ -58,6 +58,12 @@ class Templates:
         """The mail's words in a language. Raises ContentError when it has none in it."""
         return read_phrases(language, self.sources.get(f"translations/{language}.po"))
 
+    def site_phrases(self, language: Language) -> Phrases:
+        """The site's words in a language, in English where it has none in it. Raises ContentError when they cannot be
+        read."""
+        source = self.sources.get(f"web/translations/{language}.po")
+        return read_phrases(language if source else ENGLISH, source)
+
     def has_phrases(self, language: Language) -> bool:
         """Whether the mail has words in a language."""
         return language == ENGLISH or f"translations/{language}.po" in self.sources

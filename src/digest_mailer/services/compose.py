@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from digest_mailer.core.archive import before
-from digest_mailer.core.audience import EVERYBODY
 from digest_mailer.core.edition import Edition, EditionKey, article_topics, keys_to_build, plan
 from digest_mailer.core.edition import ReaderGroup as Group
 from digest_mailer.core.issue import Issue
 from digest_mailer.core.publication import Publication
+from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.core.topic import union
 from digest_mailer.core.translation import in_language
 from digest_mailer.ports import Subscribers

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from digest_mailer.core.audience import EVERYBODY, Segment
 from digest_mailer.core.edition import Edition, Slot, decode_edition
 from digest_mailer.core.errors import InterlockError
 from digest_mailer.core.identity import IssueId
 from digest_mailer.core.mailing import Approval, Mailing
 from digest_mailer.core.publication import Publication
+from digest_mailer.core.segment import EVERYBODY, Segment
 from digest_mailer.core.urls import issues_url
 from digest_mailer.ports import Approvals, Probe, Subscribers, Transport
 from digest_mailer.services.planning import SendPlan

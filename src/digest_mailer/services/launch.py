@@ -7,7 +7,6 @@ people who may get the issue and have no row yet make a new wave, if every inter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from digest_mailer.core.audience import Segment
 from digest_mailer.core.delivery import HandOff
 from digest_mailer.core.edition import Assignment, article_topics
 from digest_mailer.core.errors import InterlockError, NothingMatched
@@ -15,6 +14,7 @@ from digest_mailer.core.identity import IssueId
 from digest_mailer.core.issue import Issue
 from digest_mailer.core.mailing import Approval, Mailing, Progress, WaveRequest
 from digest_mailer.core.publication import Publication
+from digest_mailer.core.segment import Segment
 from digest_mailer.ports import Clock, Ledger, Subscribers, Transport
 from digest_mailer.services.interlocks import Interlocks, check_count
 from digest_mailer.services.library import Library

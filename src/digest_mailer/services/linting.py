@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from digest_mailer.core.audience import EVERYBODY
 from digest_mailer.core.edition import Edition, EditionKey, Pieces, Slot, article_topics
 from digest_mailer.core.errors import ContentError, Diagnostic, Severity
 from digest_mailer.core.finding import Finding
 from digest_mailer.core.identity import FRENCH, IssueId, TopicKey
 from digest_mailer.core.issue import Issue
 from digest_mailer.core.lint import check_followers
+from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.core.topic import has_ordinal, union
 from digest_mailer.ports import Asker, Eye, Subscribers
 from digest_mailer.rendering.compile import Rendering

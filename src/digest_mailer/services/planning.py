@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from digest_mailer.core.audience import EVERYBODY, AudienceGroup, Exclusion, Segment, eligible
+from digest_mailer.core.audience import AudienceGroup, Exclusion, eligible
 from digest_mailer.core.edition import EditionKey, ReaderGroup, article_topics, plan
-from digest_mailer.core.errors import NothingMatched, did_you_mean
 from digest_mailer.core.identity import Language
 from digest_mailer.core.issue import Issue
 from digest_mailer.core.publication import Publication
+from digest_mailer.core.segment import Segment
 from digest_mailer.core.topic import Catalogue, union
-from digest_mailer.ports import Segments, Subscribers
+from digest_mailer.ports import Subscribers
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,6 @@ class SendPlan:
     def people(self) -> int:
         """How many would get a mail now."""
         return sum(self.readers.values())
-
-
-def find_segment(segments: Segments, name: str | None) -> Segment:
-    """The segment of this name, everybody for none. Raises NothingMatched with a did-you-mean."""
-    if not name or name == EVERYBODY.name:
-        return EVERYBODY
-    found = segments.get(name)
-    if found is None:
-        known = [segment.name for segment in segments.all()]
-        hint = did_you_mean(name, known) or f"segments: {', '.join(known) or 'none yet; see segments add'}"
-        raise NothingMatched(f'there is no segment "{name}"', hint)
-    return found
 
 
 def make_plan(

@@ -7,11 +7,13 @@ whose later edits change nothing here.
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from digest_mailer.core.issue import Issue
 from digest_mailer.core.issue_writer import serialise_issue
 from digest_mailer.core.mailing import Approval
 from digest_mailer.core.publication import Publication
+from digest_mailer.core.topic import Topic
 from digest_mailer.ports import Approvals
 from digest_mailer.services.library import Library
 
@@ -38,8 +40,14 @@ class Standing:
             "issue": serialise_issue(replace(issue, published=None), vocabulary),
             "translations": {one.language: serialise_issue(one, vocabulary) for one in issue.translations},
             "publication": asdict(self.publication),
-            "topics": [asdict(topic) for topic in vocabulary.catalogue if topic.key in topics],
+            "topics": [stated(topic) for topic in vocabulary.catalogue if topic.key in topics],
             "types": [asdict(one) for one in vocabulary.types],
             "templates": {name: text for name, text in templates.items() if not name.startswith("web/")},
         }
         return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def stated(topic: Topic) -> dict[str, Any]:
+    """What an approval holds of a topic. The topic of an article is never a merged one, and approvals from before
+    topics could be merged go on standing."""
+    return {name: value for name, value in asdict(topic).items() if name != "merged_into"}

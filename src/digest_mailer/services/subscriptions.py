@@ -4,80 +4,38 @@ Leaving is one step for the reader and survives everything: it is in the journal
 the database is changed, and both are durable before anybody is told.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from digest_mailer.core.address import AddressError, EmailAddress, address_hash, parse_address
-from digest_mailer.core.audience import Candidate, ImportResult, Reject, State, Subscriber
-from digest_mailer.core.errors import NothingMatched, UsageError
+from digest_mailer.core.audience import Consent, ImportMark, Profile, State, Subscriber
+from digest_mailer.core.audit import Record
+from digest_mailer.core.errors import InterlockError, NothingMatched, UsageError
+from digest_mailer.core.move import Move
 from digest_mailer.core.token import Scope, Token, TokenKeys, read, verify
-from digest_mailer.ports import Clock, Departures, Roster, Subscribers
+from digest_mailer.ports import Changes, Clock, Departures, Subscribers, Suppressions, Trail
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """What an import did, or would do."""
+class Event:
+    """One line of a person's history."""
 
-    result: ImportResult
-    rejects: Sequence[Reject]
-    applied: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Importer:
-    """Takes candidates in."""
-
-    roster: Roster
-    clock: Clock
-
-    def run(
-        self,
-        rows: Callable[[], Iterable[Candidate | Reject]],
-        source: str,
-        data_digest: Callable[[], str],
-        *,
-        apply: bool,
-        keep_rejects: bool,
-    ) -> Imported:
-        """Compare the rows with who is there; write only with `apply`, and with rejects only when they are kept.
-
-        `rows` is called once for a look and once more to write, so that nothing is half-done.
-        """
-        looked = _Sorted(rows())
-        now = self.clock.now()
-        result = self.roster.load(looked, now, source, data_digest(), apply=False)
-        if not apply or (looked.rejects and not keep_rejects):
-            return Imported(result, looked.rejects, applied=False)
-        result = self.roster.load(_Sorted(rows()), now, source, data_digest(), apply=True)
-        return Imported(result, looked.rejects, applied=True)
-
-
-@dataclass
-class _Sorted:
-    """The candidates of a stream; what is rejected on the way is kept."""
-
-    rows: Iterable[Candidate | Reject]
-    rejects: list[Reject] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[Candidate]:
-        for row in self.rows:
-            if isinstance(row, Reject):
-                self.rejects.append(row)
-            else:
-                yield row
-
-
-def file_digest(data: bytes) -> str:
-    """SHA-256 of an imported file, for the record of the import."""
-    return hashlib.sha256(data).hexdigest()
+    at: datetime
+    what: str  # the move, or `import`
+    actor: str
+    before: str = ""  # states; empty where none changed
+    after: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """Single people: who they are by link or by address, and their leaving."""
+    """Single people: who they are by link or by address, and everything that is done for one of them."""
 
     people: Subscribers
+    changes: Changes
+    trail: Trail
+    suppressions: Suppressions
     departures: Departures
     tokens: TokenKeys
     address_key: bytes
@@ -102,12 +60,92 @@ class Subscriptions:
             raise NothingMatched(f"nobody subscribes as {address}", "see: digest-mailer subscribers list")
         return found
 
-    def leave(self, person: Subscriber, reason: str, token: Token | None = None) -> bool:
+    def leave(self, person: Subscriber, reason: str, token: Token | None = None, actor: str = "reader") -> bool:
         """Unsubscribe; False when the person had left already. Durable when it returns."""
         now = self.clock.now()
         if person.state not in (State.UNSUBSCRIBED, State.ERASED):
-            self.departures.note(person.id, address_hash(person.address, self.address_key), reason, now)
-        return self.people.leave(person.id, reason, now, token.issue if token else None)
+            self.departures.note(person.id, self._hash(person), reason, now)
+        return self.people.leave(person.id, reason, now, token.issue if token else None, actor)
+
+    def add(self, profile: Profile, given: Consent, actor: str) -> Subscriber:
+        """A new person, with a consent they gave elsewhere. Raises UsageError when they are there, InterlockError when
+        the address is on the suppression list: only its owner can come back, by confirming."""
+        if found := self.suppressions.get(address_hash(profile.address, self.address_key)):
+            what = f"{profile.address} is on the suppression list since {found.since:%Y-%m-%d}: {found.reason}"
+            raise InterlockError(what, "only the owner of the address can come back, by signing up on the page")
+        identifier = self.changes.add(profile, given, Move.ADD, actor, self.clock.now())
+        person = self.people.get(identifier) if identifier is not None else None
+        if person is None:
+            raise UsageError(f"somebody subscribes as {profile.address}", "see: digest-mailer subscribers show EMAIL")
+        return person
+
+    def edit(
+        self, person: Subscriber, profile: Profile, actor: str, reason: str, only_if: Profile | None = None
+    ) -> bool:
+        """Give a person these values; False when they have them. Raises UsageError for somebody else's address,
+        ChangedMeanwhileError when their present values are not `only_if`."""
+        try:
+            return self.changes.edit(person.id, profile, actor, reason, self.clock.now(), only_if)
+        except ValueError as problem:
+            raise UsageError(f"somebody else subscribes as {problem}", "erase or edit one of the two") from problem
+
+    def pause(self, person: Subscriber, until: date, actor: str, reason: str) -> None:
+        """No mail before this day. Raises UsageError for a day that is not to come, or who gets no mail anyway."""
+        if until <= self.clock.now().date():
+            raise UsageError(f"{until} is not a day to come", "name a later one")
+        self._move(person, Move.PAUSE, actor, reason, until)
+
+    def resume(self, person: Subscriber, actor: str, reason: str) -> None:
+        """End a pause. Raises UsageError when there is none."""
+        self._move(person, Move.RESUME, actor, reason)
+
+    def reinstate(self, person: Subscriber, actor: str, reason: str) -> State:
+        """Undo what a server reported: who bounced gets mail again, who was said to complain has merely left. Answers
+        the new state. Raises UsageError for another state: who left returns only by themselves."""
+        state = self.changes.reinstate(person.id, actor, reason, self.clock.now())
+        if state is None:
+            raise UsageError(f"{person.address} is {person.state}: there is nothing to undo", _WHO_LEFT)
+        return state
+
+    def erase(self, person: Subscriber, actor: str) -> int:
+        """Forget a person; answers the number of the entry in the trail, as a receipt. Durable when it returns."""
+        now = self.clock.now()
+        self.departures.note(person.id, self._hash(person), "erased", now)
+        self.changes.erase(person.id, actor, now)
+        return next(self.trail.records(person.id, Move.ERASE)).number
+
+    def history(self, person: Subscriber) -> list[Event]:
+        """Everything on record of a person, oldest first."""
+        told = [(one.number, _told(one)) for one in self.trail.records(person.id)]
+        if imports := self.people.imports(person.id):
+            numbers = {one.facts.get("import"): one.number for one in self.trail.records(action="import")}
+            told += [(numbers.get(one.run, 0), _imported(one)) for one in imports]
+        events = [event for _, event in sorted(told, key=lambda numbered: numbered[0])]
+        if events and events[0].what == "import":  # that brought them, in the state that the next move found
+            first = next((event.before for event in events[1:] if event.before), str(person.state))
+            events[0] = replace(events[0], after=first)
+        return events
+
+    def _move(self, person: Subscriber, move: Move, actor: str, reason: str, until: date | None = None) -> None:
+        if not self.changes.move(person.id, move, actor, reason, self.clock.now(), until):
+            raise UsageError(f"{person.address} is {person.state}: {move} is not possible", _WHO_LEFT)
+
+    def _hash(self, person: Subscriber) -> bytes:
+        return address_hash(person.address, self.address_key)
+
+
+def _told(record: Record) -> Event:
+    facts, content = record.facts, record.content
+    changed = ", ".join(facts.get("changed", ()))
+    reason = content.get("reason") or changed or content.get("consent", "")
+    return Event(record.at, record.action, record.actor, facts.get("from", ""), facts.get("to", ""), reason)
+
+
+def _imported(mark: ImportMark) -> Event:
+    return Event(mark.at, "import", "", mark.before, mark.state, mark.source)
+
+
+_WHO_LEFT = "who has left can come back only by signing up again"
 
 
 def read_address(text: str) -> EmailAddress:

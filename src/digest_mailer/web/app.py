@@ -1,7 +1,10 @@
 """The site's route table: which address is whose. See `core.urls` for the addresses that never change.
 
     /issues/ /articles/ /topics/     archive.py    the published issues, read afresh from their files
-    /u/TOKEN /p/TOKEN                leaving.py    leave, and see what one follows
+    /u/TOKEN                         leaving.py    leave
+    /p/TOKEN                         choosing.py   choose topics and language, pause
+    /subscribe/ /c/TOKEN /links/     joining.py    sign up, confirm, have a lost link mailed
+    /d/TOKEN /e/TOKEN                own_data.py   see what is kept, be forgotten
     /inbox/                          inbox.py      the sandbox's mail; only where it is asked for
     /site.css                        pages.py      the one stylesheet
 
@@ -22,12 +25,17 @@ from starlette.routing import Route
 from digest_mailer.bootstrap import App
 from digest_mailer.core.errors import DigestError
 from digest_mailer.core.identity import ENGLISH
+from digest_mailer.core.urls import sign_up_url
 from digest_mailer.web.archive import Archive
+from digest_mailer.web.choosing import Preferences
 from digest_mailer.web.doorman import Doorman, trusted_hosts
 from digest_mailer.web.inbox import Inbox
+from digest_mailer.web.joining import Door
 from digest_mailer.web.leaving import Leaving
 from digest_mailer.web.mail_folder import MailFolder
+from digest_mailer.web.own_data import OwnData
 from digest_mailer.web.pages import Pages
+from digest_mailer.web.post import Post
 from digest_mailer.web.shelf import Shelf
 
 Endpoint = Callable[[Request], Any]
@@ -36,8 +44,11 @@ Endpoint = Callable[[Request], Any]
 def build_site(app: App, *, inbox: bool) -> Starlette:
     """The site of a publication. With `inbox` it also shows the sandbox's mail, and answers only to its own name
     and this machine's. Raises ConfigError for a database or keys that cannot be used."""
-    pages = Pages(app, inbox)
-    routes = [*_archive_routes(Archive(Shelf(app), pages), app), *_leaving_routes(Leaving(app, pages))]
+    pages, shelf = Pages(app, inbox), Shelf(app)
+    post = Post(app, shelf)
+    door, own_data = Door(app, pages, post), OwnData(app, pages)
+    own = _own_routes(Leaving(app, pages), Preferences(app, pages, shelf, post), own_data, door)
+    routes = [*_coming_routes(door, app), *own, *_archive_routes(Archive(shelf, pages), app)]
     if inbox:
         routes += _inbox_routes(Inbox(MailFolder(app.maildir), pages, app.publication.timezone))
     site = Starlette(
@@ -64,13 +75,24 @@ def _archive_routes(archive: Archive, app: App) -> list[Route]:
     return routes
 
 
-def _leaving_routes(leaving: Leaving) -> list[Route]:
-    return [
-        Route("/u/{token}", leaving.leave, methods=["GET", "POST"]),
-        Route("/u/{token}/", leaving.leave, methods=["GET", "POST"]),
-        Route("/p/{token}", leaving.preferences),
-        Route("/p/{token}/", leaving.preferences),
-    ]
+def _coming_routes(door: Door, app: App) -> list[Route]:
+    routes = [Route("/links/", door.links, methods=["POST"])]
+    for language in app.publication.languages:
+        path = sign_up_url("", language)
+        routes += [Route(path, door.sign_up_in(language), methods=["GET", "POST"]), Route(path.rstrip("/"), _add_slash)]
+    return routes
+
+
+def _own_routes(leaving: Leaving, preferences: Preferences, own_data: OwnData, door: Door) -> list[Route]:
+    """A reader's own links. With a slash too, because a redirect in answer to a POST would break it."""
+    links = (
+        ("/u/{token}", leaving.leave),
+        ("/p/{token}", preferences.answer),
+        ("/c/{token}", door.confirm),
+        ("/d/{token}", own_data.data),
+        ("/e/{token}", own_data.erase),
+    )
+    return [Route(path + end, answer, methods=["GET", "POST"]) for path, answer in links for end in ("", "/")]
 
 
 def _inbox_routes(inbox: Inbox) -> list[Route]:

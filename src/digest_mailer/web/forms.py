@@ -4,6 +4,7 @@ RFC 8058 section 3.1: the body of a one-click POST is `List-Unsubscribe=One-Clic
 application/x-www-form-urlencoded or as multipart/form-data; fields beside it mean nothing to us.
 """
 
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -26,15 +27,31 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
+async def read_form(request: Request) -> FormData:
+    """The fields of a form of ours. Raises HTTPException 413 when it is too long, 400 when it cannot be read."""
+    try:
+        return await _fields(request, await read_body(request))
+    except (MultiPartException, ValueError, LookupError) as problem:
+        raise HTTPException(400) from problem
+
+
+def field(form: FormData, name: str) -> str:
+    """A field's text; empty when there is none, or a file in its place."""
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
 async def is_one_click(request: Request, body: bytes) -> bool:
     """Whether a mail program sent this and not our page. A body that cannot be read is not one-click's."""
+    try:
+        return ONE_CLICK in (await _fields(request, body)).multi_items()
+    except (HTTPException, MultiPartException, ValueError, LookupError):
+        return False
 
+
+async def _fields(request: Request, body: bytes) -> FormData:
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    again = Request(request.scope, receive)
-    try:
-        async with again.form() as form:
-            return ONE_CLICK in form.multi_items()
-    except (HTTPException, MultiPartException, ValueError, LookupError):
-        return False
+    async with Request(request.scope, receive).form() as form:
+        return form

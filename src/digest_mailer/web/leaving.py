@@ -1,4 +1,4 @@
-"""The way out: `/u/TOKEN` to leave, `/p/TOKEN` to see what one follows.
+"""The way out: `/u/TOKEN` to leave.
 
 Looking changes nothing: scanners fetch every link of a mail, so GET and HEAD only show a page with a button,
 and POST acts (RFC 8058 section 3.2). The POST asks for no cookie, no log-in and no particular body, is never
@@ -15,9 +15,9 @@ from starlette.responses import Response
 
 from digest_mailer.bootstrap import App
 from digest_mailer.core.address import EmailAddress
-from digest_mailer.core.audience import State, Subscriber
-from digest_mailer.core.token import Scope, sign
-from digest_mailer.core.urls import unsubscribe_url
+from digest_mailer.core.audience import has_left
+from digest_mailer.core.token import Scope
+from digest_mailer.core.urls import links_url, sign_up_url, unsubscribe_url
 from digest_mailer.web.forms import is_one_click, read_body
 from digest_mailer.web.pages import Pages
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """The pages of a reader's own links."""
+    """The page to leave on."""
 
     app: App
     pages: Pages
@@ -43,59 +43,46 @@ class Leaving:
         """`/u/TOKEN`: GET asks, POST acts."""
         text = request.path_params["token"]
         if request.method != "POST":
-            return await run_in_threadpool(self._ask, text)
+            return await run_in_threadpool(self._ask, request, text)
         body = await read_body(request)
         reason = ONE_CLICK_REASON if await is_one_click(request, body) else PAGE_REASON
-        return await run_in_threadpool(self._leave, text, reason)
+        return await run_in_threadpool(self._leave, request, text, reason)
 
-    def preferences(self, request: Request) -> Response:
-        """`/p/TOKEN`: what the person follows, and the way out."""
-        found = self.app.subscriptions.by_token(request.path_params["token"], Scope.PREFERENCES)
-        if not found:
-            return self._no_such_link()
-        token, person = found
-        keys = self.app.secrets.keys.tokens
-        leave = sign(Scope.UNSUBSCRIBE, person.id, token.issue, person.generation, keys)
-        topics = self.app.files.vocabulary().catalogue.in_words(person.topics)
-        values = {"all_topics": person.all_topics, "topics": topics}
-        return self.pages.show("preferences", {**values, **self._way_out(person, leave)})
-
-    def _ask(self, text: str) -> Response:
+    def _ask(self, request: Request, text: str) -> Response:
         found = self.app.subscriptions.by_token(text, Scope.UNSUBSCRIBE)
         if not found:
-            return self._no_such_link()
-        return self.pages.show("leave", self._way_out(found[1], text))
+            return no_such_link(self.pages, request)
+        person = found[1]
+        values = {
+            "who": masked(person.address),
+            "left": has_left(person.state),
+            "way_out": unsubscribe_url(self.pages.site, text),
+            "sign_up": sign_up_url(self.pages.site, self.pages.spoken(person.language)),
+        }
+        return self.pages.show("leave", values, language=person.language)
 
-    def _leave(self, text: str, reason: str) -> Response:
+    def _leave(self, request: Request, text: str, reason: str) -> Response:
         subscriptions = self.app.subscriptions
         found = subscriptions.by_token(text, Scope.UNSUBSCRIBE)
         if not found:
-            return self._no_such_link()
+            return no_such_link(self.pages, request)
         token, person = found
         if subscriptions.leave(person, reason, token):
             logger.info("somebody left (%s)", reason)
-        publication = self.app.publication
+        publication, _ = self.app.publication, self.pages.phrases(person.language).gettext
+        who = masked(person.address)
         sentences = (
-            f"{masked(person.address)} gets no more mail from {publication.name}. This holds from now on.",
-            f"If that was a mistake, write to {publication.contact}.",
+            _("{who} gets no more mail from {publication}. This holds from now on.").format(
+                who=who, publication=publication.name
+            ),
+            _("If that was a mistake, write to {contact}.").format(contact=publication.contact),
         )
-        return self.pages.notice(200, "You are unsubscribed", sentences)
+        return self.pages.notice(200, _("You are unsubscribed"), sentences, language=person.language)
 
-    def _way_out(self, person: Subscriber, token: str) -> dict[str, object]:
-        return {
-            "who": masked(person.address),
-            "left": person.state is State.UNSUBSCRIBED,
-            "action": unsubscribe_url(self.pages.site, token),
-        }
 
-    def _no_such_link(self) -> Response:
-        contact = self.app.publication.contact
-        sentences = (
-            "The link may have been cut off on its way here, or it is no longer good. Nothing was changed.",
-            f"To leave or to change what you get, write to {contact} from the address that the mail came to: "
-            "a person will do it for you.",
-        )
-        return self.pages.notice(404, "This link does not work", sentences)
+def no_such_link(pages: Pages, request: Request) -> Response:
+    """The same answer to every link that is not genuine, in a language that the browser asks for."""
+    return pages.show("no_link", {"action": links_url(pages.site)}, 404, language=pages.wanted_language(request))
 
 
 def masked(address: EmailAddress) -> str:

@@ -16,9 +16,10 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from digest_mailer.bootstrap import App
 from digest_mailer.core.errors import DigestError, TemporaryProblem
-from digest_mailer.core.identity import Language
+from digest_mailer.core.identity import ENGLISH, Language
 from digest_mailer.core.issue import Markdown
 from digest_mailer.rendering.markdown import render_block
+from digest_mailer.rendering.phrases import Phrases, name_of_language, read_phrases
 from digest_mailer.rendering.templates import Templates
 from digest_mailer.rendering.typography import typeset, typeset_value
 
@@ -26,10 +27,11 @@ CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-PRIVATE_AREAS = ("u", "p", "inbox")  # first part of the addresses of pages about a person
+PRIVATE_AREAS = ("u", "p", "c", "d", "e", "inbox")  # first part of the addresses of pages about a person
 COLUMN_PX = 640
 
 _PROBLEMS: Mapping[int, tuple[str, str]] = {
+    400: ("That could not be understood", "What was sent is not what this page asks for. Nothing was changed."),
     404: ("There is no such page", "The address may be mistyped, or what stood here is not published."),
     405: ("That cannot be done here", "This page can be looked at, but it takes nothing in."),
     413: ("That is too much", "What was sent is larger than this page takes in. Nothing was changed."),
@@ -56,10 +58,24 @@ class Pages:
         return urlsplit(self.app.publication.base_url).path.rstrip("/")
 
     def show(
-        self, name: str, values: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None
+        self,
+        name: str,
+        values: Mapping[str, object],
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        language: Language = ENGLISH,
     ) -> Response:
-        """The page `web/NAME.html.j2`. Raises ContentError when a template or a text cannot be shown."""
+        """The page `web/NAME.html.j2` with its words in a language, in English where the site has none in it. Raises
+        ContentError when a template or a text cannot be shown."""
+        templates = self._current()
+        phrases = templates.site_phrases(language)
         common: dict[str, object] = {
+            "_": phrases.gettext,
+            "ngettext": phrases.ngettext,
+            "language": phrases.language,
+            "direction": phrases.direction,
+            "day": phrases.day,
+            "name_of": name_of_language,
             "site": self.site,
             "publication": self.app.publication,
             "inbox": self.inbox,
@@ -67,18 +83,46 @@ class Pages:
             "typeset": typeset,
             "typeset_value": typeset_value,
         }
-        html = self._current().html(f"web/{name}.html.j2", **common, **values)
+        html = templates.html(f"web/{name}.html.j2", **common, **values)
         return HTMLResponse(html.encode("utf-8", "replace"), status, headers)
 
     def notice(
-        self, status: int, title: str, paragraphs: Sequence[str], headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        title: str,
+        paragraphs: Sequence[str],
+        headers: Mapping[str, str] | None = None,
+        language: Language = ENGLISH,
     ) -> Response:
         """A page of a few sentences; as bare text when the templates cannot be used, so that it always answers."""
         try:
-            return self.show("notice", {"title": title, "paragraphs": paragraphs}, status, headers)
+            return self.show("notice", {"title": title, "paragraphs": paragraphs}, status, headers, language)
         except DigestError as problem:
             logger.warning("%s", problem.what)
             return PlainTextResponse("\n\n".join((title, *paragraphs)) + "\n", status, headers)
+
+    @property
+    def first_language(self) -> Language:
+        """The language of the publication."""
+        return self.app.publication.languages[0]
+
+    def spoken(self, language: Language) -> Language:
+        """The language of the publication for somebody who wants this one."""
+        return self.app.publication.language_for(language)
+
+    def wanted_language(self, request: Request) -> Language:
+        """The language of the publication that a browser asks for; its first one where it asks for none of them."""
+        languages = self.app.publication.languages
+        wanted = _accepted(request.headers.get("accept-language", ""))
+        return next((one for tag in wanted for one in languages if tag.split("-")[0] == one), languages[0])
+
+    def phrases(self, language: Language) -> Phrases:
+        """The site's words in a language; in English where there are none, or they cannot be read."""
+        try:
+            return self._current().site_phrases(language)
+        except DigestError as problem:
+            logger.warning("%s", problem.what)
+            return read_phrases(ENGLISH, None)
 
     def problem(self, status: int, headers: Mapping[str, str] | None = None) -> Response:
         """The page of an HTTP error."""
@@ -107,6 +151,18 @@ class Pages:
         if self._templates is None or self._templates.sources != sources:
             self._templates = Templates(sources)
         return self._templates
+
+
+def _accepted(header: str) -> list[str]:
+    """Language tags by their weight (RFC 9110 section 12.5.4); what cannot be read weighs nothing."""
+    weighed: list[tuple[float, str]] = []
+    for part in header.lower().split(",")[:20]:
+        tag, _, weight = part.partition(";")
+        try:
+            weighed.append((float(weight.strip().removeprefix("q=") or 1), tag.strip()))
+        except ValueError:
+            continue
+    return [tag for weight, tag in sorted(weighed, key=lambda one: -one[0]) if weight > 0]
 
 
 def _prose(source: Markdown, heading: int, language: Language) -> Markup:

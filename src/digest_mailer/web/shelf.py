@@ -65,13 +65,13 @@ class Published:
         return [(topic, count) for topic, count in counted if count or not topic.retired]
 
     def topic(self, name: str) -> Topic | None:
-        """The topic that an address means: its key, or any of its names written as a key."""
-        topics = tuple(self.vocabulary.catalogue)
-        exact = next((topic for topic in topics if topic.key == name), None)
-        wanted = slug(name)
-        if exact or not wanted:
-            return exact
-        return next((topic for topic in topics if wanted in _slugs(topic)), None)
+        """The topic that an address means: its key, or any of its names written as a key. The address of a merged one
+        means what it was merged into."""
+        catalogue, wanted = self.vocabulary.catalogue, slug(name)
+        found = next((topic for topic in catalogue if topic.key == name), None)
+        if not found and wanted:
+            found = next((topic for topic in catalogue if wanted in map(slug, topic.names)), None)
+        return catalogue.current(found) if found else None
 
 
 @dataclass
@@ -103,7 +103,3 @@ class Shelf:
                 logger.warning("%s has mistakes; see: digest-mailer lint %s", self.app.files.path(issue), issue)
             known = self._parsed[issue] = (data, vocabulary, parsed)
         return known[2]
-
-
-def _slugs(topic: Topic) -> set[str]:
-    return {slug(name) for name in (topic.key, topic.name, topic.name_fr, *topic.aliases)}

@@ -8,6 +8,7 @@ the database, the same as `core.edition.Assignment` says; a property test compar
 """
 
 import json
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -31,13 +32,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from digest_mailer.adapters.store.conditions import follows_any, in_segment, topic_columns
+from digest_mailer.adapters.store.conditions import View, follows_any, in_segment, topic_columns
 from digest_mailer.adapters.store.segments import segment_from_json
 from digest_mailer.adapters.store.tables import (
     approved_edition,
     audience_before,
     delivery,
     person,
+    received_later,
     subscriber,
     suppression,
     wave,
@@ -50,8 +52,20 @@ from digest_mailer.core.publication import NoMatch
 from digest_mailer.core.topic import union
 
 _LAST_ID = 2**63 - 1
-_OF_SUBSCRIBER = ("id", "state", "paused_until", "language", "all_topics", "generation", "changed_seq")
+_OF_SUBSCRIBER = ("id", "paused_until", "language", "all_topics", "generation", "changed_seq")
 _OF_PERSON = ("address_hash", "typed", "name", "attributes")
+
+
+def keep_received(connection: Connection, wave_id: int, issues: Sequence[IssueId]) -> None:
+    """Keep what tells, as long as a new wave's rows are written, who had received these issues when it was made. An
+    accepted row never becomes another; one that is accepted later, or added, does not count."""
+    if not issues:
+        return
+    newest = select(func.coalesce(func.max(delivery.c.id), 0)).scalar_subquery()
+    connection.execute(update(wave).where(wave.c.id == wave_id).values(last_delivery=newest))
+    others = select(literal(wave_id), delivery.c.id).where(delivery.c.issue.in_(issues))
+    others = others.where(delivery.c.state != HandOff.ACCEPTED)
+    connection.execute(insert(received_later).from_select(["wave_id", "delivery_id"], others))
 
 
 def unwritten(connection: Connection, mailing_id: int) -> Row[Any] | None:
@@ -97,7 +111,8 @@ def extend(connection: Connection, found: Row[Any], rows: Insert, limit: int) ->
     values = {"cursor": end, "written": wave.c.written + added, "frozen": frozen}
     connection.execute(update(wave).where(wave.c.id == found.id).values(**values))
     if frozen:
-        connection.execute(delete(audience_before).where(audience_before.c.wave_id == found.id))
+        for kept in (audience_before, received_later):
+            connection.execute(delete(kept).where(kept.c.wave_id == found.id))
 
 
 def write_all(connection: Connection, mailing_id: int, issue: IssueId) -> None:
@@ -111,9 +126,12 @@ def _readers(found: Row[Any], issue: IssueId, after: ColumnElement[int], last: C
     assignment = assignment_from_json(found.assignment)
     people = _as_of(found, after, last)
     suppressed = exists().where(
-        suppression.c.address_hash == people.c.address_hash, suppression.c.since <= found.created_at
+        suppression.c.address_hash == people.c.address_hash, suppression.c.changed_seq <= found.audience_seq
     )
-    already = exists().where(delivery.c.issue == issue, delivery.c.address_hash == people.c.address_hash)
+    already = or_(
+        exists().where(delivery.c.issue == issue, delivery.c.address_hash == people.c.address_hash),
+        exists().where(delivery.c.issue == issue, delivery.c.subscriber_id == people.c.id),  # has another address now
+    )
     selection = _selection(people, assignment)
     edition = and_(
         approved_edition.c.approval_id == found.approval_id,
@@ -126,7 +144,7 @@ def _readers(found: Row[Any], issue: IssueId, after: ColumnElement[int], last: C
         .where(
             _entitled(people, found.created_at.date()),
             ~suppressed,
-            in_segment(segment_from_json("", found.segment), people, people.c.attributes),
+            in_segment(segment_from_json("", found.segment), View(people, people, people.c.all_topics, found)),
             follows_any(people),
             ~already,
             selection != 0,
@@ -139,14 +157,25 @@ def _as_of(found: Row[Any], after: ColumnElement[int], last: ColumnElement[int])
     """Everybody as they were when the wave was made."""
     changed = exists().where(audience_before.c.wave_id == found.id, audience_before.c.id == subscriber.c.id)
     names = (*_OF_SUBSCRIBER, *(f"topics_{number}" for number in range(4)))
+    state = func.coalesce(subscriber.c.state, "")  # an index of states would be read as a whole for each part
     now = (
-        select(*(subscriber.c[name] for name in names), *(person.c[name] for name in _OF_PERSON))
+        select(
+            *(subscriber.c[name] for name in names),
+            *(person.c[name] for name in _OF_PERSON),
+            state.label("state"),
+            subscriber.c.joined_on,
+        )
         .select_from(subscriber.join(person))
         .where(subscriber.c.id > after, subscriber.c.id <= last, ~changed)
         .where(subscriber.c.changed_seq <= found.audience_seq)
     )
+    joined = select(subscriber.c.joined_on).where(subscriber.c.id == audience_before.c.id)  # it never changes
     before = (
-        select(*(audience_before.c[name] for name in (*names, *_OF_PERSON)))
+        select(
+            *(audience_before.c[name] for name in (*names, *_OF_PERSON)),
+            audience_before.c.state,
+            joined.scalar_subquery(),
+        )
         .where(audience_before.c.wave_id == found.id, audience_before.c.id > after, audience_before.c.id <= last)
         .where(audience_before.c.changed_seq <= found.audience_seq, audience_before.c.address_hash.is_not(None))
     )
@@ -155,7 +184,7 @@ def _as_of(found: Row[Any], after: ColumnElement[int], last: ColumnElement[int])
 
 def _entitled(people: Subquery, today: date) -> ColumnElement[bool]:
     """`core.audience.eligible`, but for the suppression list."""
-    state = func.coalesce(people.c.state, "")  # an index of states would be read as a whole for each part
+    state = people.c.state
     return or_(state == State.ACTIVE, and_(state == State.PAUSED, people.c.paused_until <= today))
 
 

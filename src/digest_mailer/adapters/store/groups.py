@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Integer, Row, Select, case, exists, func, null, or_, select, type_coerce, union
 from sqlalchemy.sql.elements import ColumnElement
 
-from digest_mailer.adapters.store.conditions import TOPIC_COLUMNS, follows_any, in_segment
+from digest_mailer.adapters.store.conditions import TOPIC_COLUMNS, asks_person, follows_any, in_order_of_ids, in_segment
 from digest_mailer.adapters.store.tables import delivery, person, subscriber, suppression
-from digest_mailer.core.audience import AudienceGroup, Segment, State
+from digest_mailer.core.audience import AudienceGroup, State
 from digest_mailer.core.identity import IssueId, Language
+from digest_mailer.core.segment import Segment
 from digest_mailer.core.topic import TopicWords
 
 _FEW = (State.PAUSED, State.ERASED)  # a pause has a day, and who was erased is no person any more
@@ -52,15 +53,18 @@ class _Like(NamedTuple):
 def groups(connection: Connection, issue: IssueId, topics: TopicWords, segment: Segment) -> Sequence[AudienceGroup]:
     """The people of a segment, grouped by everything that decides what they get of an issue with these topics. A
     handful of rows, whatever the size of the list."""
+    quick = not asks_person(segment)
     looked_up, many = _looked_up(issue, topics, segment), Counter[_Like]()
-    if not segment.attributes:
+    if quick:
         looked_up = looked_up.where(subscriber.c.id.in_(_apart(issue)))
         many.update(dict(_counted(connection, topics, segment)))
+    else:
+        looked_up = looked_up.where(in_order_of_ids())
     found = Counter[_Decisive]()
     for row in connection.execute(looked_up):
         mine = _decisive(row)
         found[mine] += row.people
-        if row.indexed and mine.state in _MANY and not segment.attributes:
+        if row.indexed and mine.state in _MANY and quick:
             many[_Like(mine.state, mine.all_topics, mine.language, mine.topics)] -= row.people
     for like, people in many.items():
         found[_Decisive(like.state, None, False, False, True, like.topics, like.all_topics, like.language)] += people

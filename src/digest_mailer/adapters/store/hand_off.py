@@ -154,7 +154,8 @@ WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.attempts = r.befor
 _DUE = f"""
 SELECT json_group_array(json_array(
     d.id, d.subscriber_id, d.artefact_hash, json(d.slots), d.attempts, s.state, s.paused_until,
-    EXISTS (SELECT 1 FROM suppression x WHERE x.address_hash = d.address_hash), p.typed, s.generation))
+    EXISTS (SELECT 1 FROM suppression x WHERE x.address_hash IN (d.address_hash, p.address_hash)),
+    p.typed, s.generation))
 FROM (SELECT * FROM (SELECT * FROM delivery
                      WHERE mailing_id = ?1 AND state = 'deferred' AND due_at <= ?2 AND {OPEN_ROWS}
                      ORDER BY due_at LIMIT ?3)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, select, text, update
 
-from digest_mailer.adapters.store.audience import assignment_to_json, count
+from digest_mailer.adapters.store.audience import assignment_to_json, count, keep_received
 from digest_mailer.adapters.store.database import Database, incarnation, next_sequence, sequence
 from digest_mailer.adapters.store.lease import SenderLease, clear_up, find_mailing, take
 from digest_mailer.adapters.store.segments import segment_to_json
@@ -42,6 +42,7 @@ class LedgerStore:
         or nothing; nothing for nobody. The rows are written by whoever sends it. Answers the number of people."""
         with self._database.write() as connection:
             unchanged = wanted.sequence is not None and wanted.sequence == sequence(connection)
+            unchanged = unchanged and not wanted.segment.issues  # what people receive does not change the list
             found = find_mailing(connection, approval.issue) or _new_mailing(connection, approval, wanted)
             wave_id = _new_wave(connection, found, approval, wanted)
             people = wanted.people if unchanged else _count(connection, wave_id, approval.issue)
@@ -133,7 +134,9 @@ def _new_wave(connection: Connection, found: Mailing, approval: Approval, wanted
     values |= {"segment": segment_to_json(wanted.segment), "assignment": assignment_to_json(wanted.assignment)}
     values |= {"audience_seq": next_sequence(connection), "people": 0, "cursor": -1, "frozen": False}
     added = connection.execute(insert(wave).values(**values))
-    return int(added.inserted_primary_key[0]) if added.inserted_primary_key else 0
+    wave_id = int(added.inserted_primary_key[0]) if added.inserted_primary_key else 0
+    keep_received(connection, wave_id, wanted.segment.issues)
+    return wave_id
 
 
 def _count(connection: Connection, wave_id: int, issue: IssueId) -> int:

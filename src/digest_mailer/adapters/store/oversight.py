@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, text, upda
 
 from digest_mailer.adapters.store import hand_off
 from digest_mailer.adapters.store.audience import write_all
-from digest_mailer.adapters.store.conditions import fence_of_claimed
 from digest_mailer.adapters.store.database import Database, sqlite
 from digest_mailer.adapters.store.lease import find_mailing
+from digest_mailer.adapters.store.open_rows import fence_of_claimed
 from digest_mailer.adapters.store.tables import OPEN_ROWS, attempt, delivery, mailing, person
 from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.delivery import MAY_HAVE_ARRIVED, Fate, HandOff

@@ -8,20 +8,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, func, null, or_, select, union, update
 
-from digest_mailer.adapters.store.conditions import fence_of_claimed, in_segment
-from digest_mailer.adapters.store.database import Database, next_sequence, sequence
+from digest_mailer.adapters.store.changes import move_person
+from digest_mailer.adapters.store.conditions import in_segment
+from digest_mailer.adapters.store.counts import count
+from digest_mailer.adapters.store.database import Database, sequence
 from digest_mailer.adapters.store.groups import groups
-from digest_mailer.adapters.store.tables import consent, delivery, person, subscriber, suppression, transition
+from digest_mailer.adapters.store.tables import (
+    consent,
+    consented,
+    delivery,
+    import_move,
+    import_run,
+    person,
+    subscriber,
+    suppression,
+)
 from digest_mailer.core.address import RESERVED_SECOND, RESERVED_TOP, EmailAddress
-from digest_mailer.core.audience import AudienceGroup, Consent, Segment, State, Subscriber
+from digest_mailer.core.audience import AudienceGroup, Consent, ImportMark, State, Subscriber
 from digest_mailer.core.delivery import Fate, HandOff
 from digest_mailer.core.identity import IssueId, Language, SubscriberId
+from digest_mailer.core.move import Move
+from digest_mailer.core.segment import Segment
 from digest_mailer.core.topic import TopicWords
 
 _READ = "they used the link in it"
-_STILL_TO_SEND = (HandOff.PLANNED, HandOff.CLAIMED, HandOff.DEFERRED)
 
 
 class PeopleStore:
@@ -49,10 +61,8 @@ class PeopleStore:
 
     def count(self, segment: Segment) -> Mapping[State, int]:
         """How many people of a segment are in each state."""
-        query = select(subscriber.c.state, func.count()).select_from(subscriber.join(person))
-        query = query.where(in_segment(segment)).group_by(subscriber.c.state)
         with self._database.read() as connection:
-            return {State(state): count for state, count in connection.execute(query)}
+            return count(connection, segment)
 
     def count_reserved(self, segment: Segment) -> int:
         """How many people of a segment who get mail, or will when their pause ends, have an address at a
@@ -76,7 +86,9 @@ class PeopleStore:
         with self._database.read() as connection:
             return groups(connection, issue, topics, segment)
 
-    def leave(self, subscriber_id: SubscriberId, reason: str, now: datetime, issue: IssueId | None) -> bool:
+    def leave(
+        self, subscriber_id: SubscriberId, reason: str, now: datetime, issue: IssueId | None, actor: str = "reader"
+    ) -> bool:
         """Unsubscribe the person; False when there is none or they had left already.
 
         `issue` is the one whose link they used: it moves that row's fate.
@@ -90,25 +102,7 @@ class PeopleStore:
                 connection.execute(update(delivery).where(*of_issue).values(fate=Fate.UNSUBSCRIBED))
                 lost = update(delivery).where(*of_issue, delivery.c.state == HandOff.UNKNOWN)
                 connection.execute(lost.values(state=HandOff.ACCEPTED, detail=_READ))  # they hold its link
-            if found.state in (State.UNSUBSCRIBED, State.ERASED):
-                return False
-            sequence = next_sequence(connection)
-            connection.execute(
-                update(subscriber)
-                .where(subscriber.c.id == subscriber_id)
-                .values(state=State.UNSUBSCRIBED, paused_until=None, changed_at=now, changed_seq=sequence)
-            )
-            connection.execute(
-                insert(transition).values(
-                    subscriber_id=subscriber_id,
-                    at=now,
-                    from_state=found.state,
-                    to_state=State.UNSUBSCRIBED,
-                    reason=reason,
-                )
-            )
-            drop_open_rows(connection, subscriber_id, "unsubscribed", now)
-            return True
+            return move_person(connection, subscriber_id, Move.UNSUBSCRIBE, actor, reason, now)
 
     def suppression(self, subscriber_id: SubscriberId) -> tuple[str, datetime] | None:
         """Why and since when the person's address is on the suppression list; None when it is not."""
@@ -119,12 +113,31 @@ class PeopleStore:
             row = connection.execute(listed.where(person.c.subscriber_id == subscriber_id)).first()
             return (row.reason, row.since) if row else None
 
-    def history(self, subscriber_id: SubscriberId) -> Sequence[tuple[datetime, str, str, str]]:
-        """The person's states: when, from, to, why."""
-        query = select(transition).where(transition.c.subscriber_id == subscriber_id).order_by(transition.c.id)
+    def consents(self, subscriber_id: SubscriberId) -> Sequence[Consent]:
+        """Every consent of the person, newest first."""
+        query = select(consent, consented.c.confirmed_at).join(consented)
+        query = query.where(consented.c.subscriber_id == subscriber_id).order_by(consent.c.id.desc())
         with self._database.read() as connection:
-            rows = connection.execute(query)
-            return [(row.at, row.from_state or "", row.to_state, row.reason) for row in rows]
+            return [_consent(row) for row in connection.execute(query)]
+
+    def imports(self, subscriber_id: SubscriberId) -> Sequence[ImportMark]:
+        """The imports that brought or moved the person, oldest first."""
+        brought = (
+            select(import_run.c.id, import_run.c.at, import_run.c.source, null().label("before"), null().label("state"))
+            .join(consent, consent.c.import_id == import_run.c.id)
+            .join(consented, consented.c.consent_id == consent.c.id)
+            .where(consented.c.subscriber_id == subscriber_id)
+        )
+        moved = (
+            select(
+                import_run.c.id, import_run.c.at, import_run.c.source, import_move.c.from_state, import_move.c.to_state
+            )
+            .join(import_move, import_move.c.import_id == import_run.c.id)
+            .where(import_move.c.subscriber_id == subscriber_id)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(union(brought, moved).order_by("id", "before"))
+            return [ImportMark(row.id, row.at, row.source, row.before or "", row.state or "") for row in rows]
 
     def _one(self, query: Select[Any]) -> Subscriber | None:
         with self._database.read() as connection:
@@ -132,22 +145,17 @@ class PeopleStore:
             return _subscriber(row) if row else None
 
 
-def drop_open_rows(connection: Connection, subscriber_id: SubscriberId, why: str, now: datetime) -> None:
-    """Nothing more is sent to this person; call it in the transaction that makes it so."""
-    connection.execute(
-        update(delivery)
-        .where(delivery.c.subscriber_id == subscriber_id, delivery.c.state.in_(_STILL_TO_SEND))
-        .values(state=HandOff.SUPPRESSED, fence=fence_of_claimed(), due_at=None, changed_at=now, detail=why)
-    )
-
-
 def _people() -> Select[Any]:
     """Subscribers with their person and newest consent."""
     newest = (
-        select(func.max(consent.c.id)).where(consent.c.subscriber_id == subscriber.c.id).correlate(subscriber)
+        select(func.max(consented.c.consent_id))
+        .where(consented.c.subscriber_id == subscriber.c.id)
+        .correlate(subscriber)
     ).scalar_subquery()
-    return select(subscriber, person, consent.c.source, consent.c.given_on).select_from(
-        subscriber.join(person).outerjoin(consent, consent.c.id == newest)
+    last = and_(consented.c.subscriber_id == subscriber.c.id, consented.c.consent_id == newest)
+    own = (consent.c.source, consent.c.given_on, consent.c.wording, consent.c.version, consent.c.place)
+    return select(subscriber, person, *own, consented.c.confirmed_at).select_from(
+        subscriber.join(person).outerjoin(consented, last).outerjoin(consent, consent.c.id == newest)
     )
 
 
@@ -162,6 +170,11 @@ def _subscriber(row: Row[Any]) -> Subscriber:
         all_topics=row.all_topics,
         paused_until=row.paused_until,
         attributes=json.loads(row.attributes),
-        consent=Consent(row.source, row.given_on) if row.source is not None else None,
+        consent=_consent(row) if row.source is not None else None,
         generation=row.generation,
+        joined_on=row.joined_on,
     )
+
+
+def _consent(row: Row[Any]) -> Consent:
+    return Consent(row.source, row.given_on, row.wording, row.version, row.place, row.confirmed_at)

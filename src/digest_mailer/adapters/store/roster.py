@@ -1,201 +1,137 @@
-"""Imports: candidates against who is there already, in one transaction.
+"""Imports: rows against who is there already, merged in one transaction.
 
-A dry run is the same transaction, rolled back. An import may add people and narrow what they get; it never
-brings back who has left or is suppressed, and doing it twice changes nothing the second time.
+Reading a file takes long and holds nothing up: its rows are staged beside the database (`staging`) and compared with
+it. Only then the database is locked, and if the audience has not changed since the comparison, what it found is written
+by a few statements; else it is made again under the lock. So who leaves meanwhile stays away. An import may add people
+and narrow what they get; it never brings back who has left or is suppressed, and doing it twice changes nothing the
+second time.
 """
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import date, datetime
-from itertools import islice
-from typing import Any
+from sqlite3 import Connection as SqliteConnection
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, insert
 
-from digest_mailer.adapters.store.database import Database, next_sequence
-from digest_mailer.adapters.store.people import drop_open_rows
-from digest_mailer.adapters.store.tables import consent, import_run, person, subscriber, suppression, transition
-from digest_mailer.core.address import address_hash
-from digest_mailer.core.audience import Candidate, ImportResult, State, eligible, has_left, more_restricted
+from digest_mailer.adapters.store import audit
+from digest_mailer.adapters.store.database import Database, explained, next_sequence, sequence, sqlite
+from digest_mailer.adapters.store.open_rows import drop_open_rows
+from digest_mailer.adapters.store.roster_sql import CONSENTS, DROPPED, WRITING
+from digest_mailer.adapters.store.staging import StagingTables
+from digest_mailer.adapters.store.tables import import_run, stamp
+from digest_mailer.core.audience import ImportResult, Reject, State, eligible
+from digest_mailer.core.audit import Note
 from digest_mailer.core.identity import SubscriberId
+from digest_mailer.core.intake import Batch, Origin
 
-_BATCH = 500
+_CACHE = 16_000  # KiB of pages: indexes grow at places all over them
+_SORTING = 8_000  # KiB, for an index that is made anew
+_MANY = 50_000  # people; from here on an index is better made anew than added to
+_INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'subscriber' AND sql IS NOT NULL"
 
 
 class RosterStore:
-    """The import side of the port `Subscribers`."""
+    """The port `Roster` on the database."""
 
-    def __init__(self, database: Database, address_key: bytes, new_id: Callable[[], SubscriberId]) -> None:
+    def __init__(
+        self, database: Database, address_key: bytes, new_ids: Callable[[int], Sequence[SubscriberId]]
+    ) -> None:
         self._database = database
         self._key = address_key
-        self._new_id = new_id
+        self._new_ids = new_ids
 
-    def load(
-        self, candidates: Iterable[Candidate], now: datetime, source: str, digest: str, *, apply: bool
-    ) -> ImportResult:
-        """Import the candidates, or with `apply` off find out what that would do."""
-        with self._database.write() as connection:
-            merge = _Merge(connection, now, self._key, self._new_id)
-            merge.begin(source, digest)
-            rows = iter(candidates)
-            while batch := list(islice(rows, _BATCH)):
-                merge.take(batch)
-            result = merge.finish()
-            if not apply:
-                connection.rollback()
-            return result
+    @contextmanager
+    def staging(self) -> Iterator["Import"]:
+        """A new import, on a connection of its own."""
+        path = self._database.path
+        with closing(self._database.connect()) as connection, explained(path):
+            driver = sqlite(connection)
+            driver.execute("PRAGMA temp_store=FILE")
+            driver.execute(f"PRAGMA cache_size=-{_CACHE}")
+            with closing(StagingTables(driver, path.parent, self._key)) as tables:
+                yield Import(connection, tables, self._new_ids)
 
 
-class _Merge:
-    """One import under way. Rows are written in batches, by kind."""
+class Import:
+    """The port `Staging` on the database."""
 
-    def __init__(self, connection: Connection, now: datetime, key: bytes, new_id: Callable[[], SubscriberId]) -> None:
-        self.connection = connection
-        self.now = now
-        self.key = key
-        self.new_id = new_id
-        self.sequence = next_sequence(connection)
-        self.run = 0
-        self.counts = {"created": 0, "changed": 0, "unchanged": 0, "kept_out": 0}
+    def __init__(
+        self, connection: Connection, tables: StagingTables, new_ids: Callable[[int], Sequence[SubscriberId]]
+    ) -> None:
+        self._connection = connection
+        self._driver = sqlite(connection)
+        self._tables = tables
+        self._new_ids = new_ids
+        self.take: Callable[[Batch], None] = tables.take
 
-    def begin(self, source: str, digest: str) -> None:
-        values = {"at": self.now, "source": source, "digest": digest}
-        zeros = {"created": 0, "changed": 0, "kept_out": 0, "rejected": 0}
-        found = self.connection.execute(insert(import_run).values(**values, **zeros))
-        self.run = found.inserted_primary_key[0] if found.inserted_primary_key else 0
+    def seal(self) -> Sequence[Reject]:
+        """All rows are there."""
+        return self._tables.seal()
 
-    def finish(self) -> ImportResult:
-        counts = {name: self.counts[name] for name in ("created", "changed", "kept_out")}
-        self.connection.execute(update(import_run).where(import_run.c.id == self.run).values(**counts))
-        return ImportResult(**self.counts)
+    def look(self) -> ImportResult:
+        """What a merge would do."""
+        self._driver.execute("BEGIN")
+        try:
+            return self._tables.compare()
+        finally:
+            self._driver.execute("ROLLBACK")
 
-    def take(self, batch: Sequence[Candidate]) -> None:
-        hashes = {address_hash(candidate.address, self.key): candidate for candidate in batch}
-        known = self._known(hashes)
-        suppressed = self._suppressed(hashes)
-        new: list[tuple[bytes, Candidate]] = []
-        for digest, candidate in hashes.items():
-            row = known.get(digest)
-            if digest in suppressed or (row is not None and has_left(State(row.state))):
-                self.counts["kept_out"] += 1
-            elif row is None:
-                new.append((digest, candidate))
-            else:
-                self._change(row, candidate)
-        self._create(new)
+    def merge(self, origin: Origin, now: datetime) -> ImportResult:
+        """Write it."""
+        driver = self._driver
+        driver.execute("BEGIN")
+        (seen,) = driver.execute("SELECT value FROM meta WHERE key = 'sequence'").fetchone()
+        result = self._compare()
+        driver.execute("COMMIT")
+        with self._connection.begin():
+            if sequence(self._connection) != int(seen):
+                result = self._compare()
+            self._write(origin, result, now)
+        return result
 
-    def _known(self, hashes: Iterable[bytes]) -> dict[bytes, Row[Any]]:
-        query = select(subscriber, person).join(person).where(person.c.address_hash.in_(list(hashes)))
-        return {row.address_hash: row for row in self.connection.execute(query)}
+    def _compare(self) -> ImportResult:
+        result = self._tables.compare()
+        self._tables.number(self._new_ids(result.created))
+        return result
 
-    def _suppressed(self, hashes: Iterable[bytes]) -> set[bytes]:
-        query = select(suppression.c.address_hash).where(suppression.c.address_hash.in_(list(hashes)))
-        return set(self.connection.execute(query).scalars())
+    def _write(self, origin: Origin, result: ImportResult, now: datetime) -> None:
+        counts = {"created": result.created, "changed": result.changed, "kept_out": result.kept_out}
+        counts["rejected"] = origin.rejected
+        number = next_sequence(self._connection)
+        run = {"at": now, "source": origin.source, "digest": origin.digest}
+        found = self._connection.execute(insert(import_run).values(**run, **counts)).inserted_primary_key
+        values = {"run": found[0] if found else 0, "now": stamp(now), "sequence": number}
+        (values["base"],) = self._driver.execute("SELECT coalesce(max(id), 0) FROM consent").fetchone()
+        for statement in CONSENTS:
+            self._driver.execute(statement, values)
+        with _indexes_later(self._driver, result.created):
+            for statement in WRITING:
+                self._driver.execute(statement, values)
+        self._drop(now)
+        facts = {"import": values["run"], "file": origin.source, "digest": origin.digest, **counts}
+        audit.append(self._connection, Note(origin.actor, "import", facts=facts), now)
 
-    def _create(self, new: Sequence[tuple[bytes, Candidate]]) -> None:
-        if not new:
-            return
-        ids = [self.new_id() for _ in new]
-        people = list(zip(ids, new, strict=True))
-        self.connection.execute(insert(subscriber), [self._subscriber(i, c) for i, (_, c) in people])
-        self.connection.execute(insert(person), [_person(i, digest, c) for i, (digest, c) in people])
-        self.connection.execute(insert(consent), [self._consent(i, c) for i, (_, c) in people])
-        self.connection.execute(
-            insert(transition), [self._transition(i, None, c.state, "imported") for i, (_, c) in people]
-        )
-        self.counts["created"] += len(new)
-
-    def _change(self, row: Row[Any], candidate: Candidate) -> None:
-        """Update a person who is there: what the file says of them, their state only towards less mail."""
-        state = more_restricted(State(row.state), candidate.state)
-        values: dict[str, Any] = _topic_values(candidate) | {"state": state, "language": candidate.language}
-        if state is State.PAUSED and state is candidate.state:
-            values["paused_until"] = _longer_pause(row, candidate)
-        elif state is not State.PAUSED:
-            values["paused_until"] = None
-        own = {"typed": candidate.address.typed, "name": candidate.name, "attributes": _attributes(candidate)}
-        changed = any(getattr(row, name) != value for name, value in (values | own).items())
-        consented = self._add_consent(SubscriberId(row.id), candidate)
-        if not changed and not consented:
-            self.counts["unchanged"] += 1
-            return
-        self.counts["changed"] += 1
-        times = {"changed_at": self.now, "changed_seq": self.sequence}
-        self.connection.execute(update(subscriber).where(subscriber.c.id == row.id).values(**values, **times))
-        self.connection.execute(update(person).where(person.c.subscriber_id == row.id).values(**own))
-        if state != row.state:
-            moved = self._transition(SubscriberId(row.id), row.state, state, "imported")
-            self.connection.execute(insert(transition).values(**moved))
-        why_not = eligible(state, values.get("paused_until"), suppressed=False, today=self.now.date())
-        if why_not and state is candidate.state:
-            drop_open_rows(self.connection, SubscriberId(row.id), why_not, self.now)
-
-    def _add_consent(self, subscriber_id: SubscriberId, candidate: Candidate) -> bool:
-        """Keep the file's consent beside the earlier ones; False when it is there already."""
-        given = candidate.consent
-        same = select(consent.c.id).where(
-            consent.c.subscriber_id == bindparam("id"),
-            consent.c.source == bindparam("source"),
-            consent.c.given_on == bindparam("day"),
-        )
-        found = self.connection.execute(same, {"id": subscriber_id, "source": given.source, "day": given.given_on})
-        if found.first():
-            return False
-        self.connection.execute(insert(consent).values(**self._consent(subscriber_id, candidate)))
-        return True
-
-    def _subscriber(self, subscriber_id: SubscriberId, candidate: Candidate) -> dict[str, Any]:
-        return _topic_values(candidate) | {
-            "id": subscriber_id,
-            "state": candidate.state,
-            "paused_until": candidate.paused_until,
-            "language": candidate.language,
-            "created_at": self.now,
-            "changed_at": self.now,
-            "changed_seq": self.sequence,
-        }
-
-    def _consent(self, subscriber_id: SubscriberId, candidate: Candidate) -> dict[str, Any]:
-        return {
-            "subscriber_id": subscriber_id,
-            "source": candidate.consent.source,
-            "given_on": candidate.consent.given_on,
-            "import_id": self.run,
-            "recorded_at": self.now,
-        }
-
-    def _transition(self, subscriber_id: SubscriberId, before: str | None, after: State, reason: str) -> dict[str, Any]:
-        return {
-            "subscriber_id": subscriber_id,
-            "at": self.now,
-            "from_state": before,
-            "to_state": after,
-            "reason": reason,
-        }
+    def _drop(self, now: datetime) -> None:
+        for who, state, until in self._driver.execute(DROPPED).fetchall():
+            pause = date.fromisoformat(until) if until else None
+            why_not = eligible(State(state), pause, suppressed=False, today=now.date())
+            if why_not:
+                drop_open_rows(self._connection, SubscriberId(who), why_not, now)
 
 
-def _longer_pause(row: Row[Any], candidate: Candidate) -> date | None:
-    """The later end of two pauses; one without an end is the longest."""
-    ends = [candidate.paused_until, row.paused_until] if row.state == State.PAUSED else [candidate.paused_until]
-    known = [end for end in ends if end]
-    return max(known) if len(known) == len(ends) else None
-
-
-def _topic_values(candidate: Candidate) -> dict[str, Any]:
-    words = {f"topics_{n}": word for n, word in enumerate(candidate.topics)}
-    return {**words, "all_topics": candidate.all_topics}
-
-
-def _person(subscriber_id: SubscriberId, digest: bytes, candidate: Candidate) -> dict[str, Any]:
-    return {
-        "subscriber_id": subscriber_id,
-        "address_hash": digest,
-        "canonical": candidate.address.canonical,
-        "typed": candidate.address.typed,
-        "name": candidate.name,
-        "attributes": _attributes(candidate),
-    }
-
-
-def _attributes(candidate: Candidate) -> str:
-    return json.dumps(dict(candidate.attributes), ensure_ascii=False, sort_keys=True)
+@contextmanager
+def _indexes_later(driver: SqliteConnection, rows: int) -> Iterator[None]:
+    """Where so many people are added that it pays, the indexes of the audience are taken away and made anew."""
+    (there,) = driver.execute("SELECT count(*) FROM (SELECT 1 FROM subscriber LIMIT ?)", (rows,)).fetchone()
+    if rows < _MANY or there >= rows:
+        yield
+        return
+    indexes = driver.execute(_INDEXES).fetchall()
+    for name, _ in indexes:
+        driver.execute(f"DROP INDEX {name}")
+    yield
+    driver.execute(f"PRAGMA cache_size=-{_SORTING}")
+    for _, statement in indexes:
+        driver.execute(statement)
+    driver.execute(f"PRAGMA cache_size=-{_CACHE}")

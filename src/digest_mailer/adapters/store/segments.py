@@ -2,15 +2,21 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, delete, insert, literal, select, union_all, update
 
+from digest_mailer.adapters.store import audit
+from digest_mailer.adapters.store.conditions import in_segment
 from digest_mailer.adapters.store.database import Database
+from digest_mailer.adapters.store.tables import person as people
 from digest_mailer.adapters.store.tables import segment as segments
-from digest_mailer.core.audience import Segment
-from digest_mailer.core.identity import Language
+from digest_mailer.adapters.store.tables import subscriber
+from digest_mailer.core.audience import State
+from digest_mailer.core.audit import Note
+from digest_mailer.core.identity import IssueId, Language, SubscriberId
+from digest_mailer.core.segment import Segment
 from digest_mailer.core.topic import ordinals_of, words_of
 
 
@@ -20,13 +26,37 @@ class SegmentStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, segment: Segment, now: datetime) -> bool:
+    def add(self, segment: Segment, actor: str, now: datetime) -> bool:
         """Keep a segment; False when the name is taken."""
         with self._database.write() as connection:
-            if connection.execute(select(segments.c.name).where(segments.c.name == segment.name)).first():
+            if _definition(connection, segment.name) is not None:
                 return False
-            values = {"name": segment.name, "definition": segment_to_json(segment), "created_at": now}
-            connection.execute(insert(segments).values(**values))
+            definition = segment_to_json(segment)
+            connection.execute(insert(segments).values(name=segment.name, definition=definition, created_at=now))
+            _note(connection, "segment-add", segment.name, actor, now, definition=definition)
+            return True
+
+    def edit(self, segment: Segment, actor: str, now: datetime) -> bool:
+        """Give the name of a segment another meaning; False when there is none of the name. Mailings that were begun
+        keep the people they were begun for."""
+        with self._database.write() as connection:
+            before, definition = _definition(connection, segment.name), segment_to_json(segment)
+            if before is None:
+                return False
+            if definition != before:
+                of_name = update(segments).where(segments.c.name == segment.name)
+                connection.execute(of_name.values(definition=definition))
+                _note(connection, "segment-edit", segment.name, actor, now, before=before, definition=definition)
+            return True
+
+    def remove(self, name: str, actor: str, now: datetime) -> bool:
+        """Forget a name and what it means, no people; False when there is none of the name."""
+        with self._database.write() as connection:
+            before = _definition(connection, name)
+            if before is None:
+                return False
+            connection.execute(delete(segments).where(segments.c.name == name))
+            _note(connection, "segment-remove", name, actor, now, definition=before)
             return True
 
     def get(self, name: str) -> Segment | None:
@@ -34,13 +64,35 @@ class SegmentStore:
         query = select(segments.c.definition).where(segments.c.name == name)
         with self._database.read() as connection:
             definition = connection.execute(query).scalar()
-            return segment_from_json(name, definition) if definition else None
+            return segment_from_json(name, definition) if definition is not None else None
 
     def all(self) -> Sequence[Segment]:
         """All segments by name."""
         with self._database.read() as connection:
             rows = connection.execute(select(segments).order_by(segments.c.name))
             return [segment_from_json(row.name, row.definition) for row in rows]
+
+    def received(self, person: SubscriberId, issues: Sequence[IssueId]) -> frozenset[IssueId]:
+        """Which of these issues somebody got."""
+        in_each = [
+            select(literal(issue)).where(subscriber.c.id == person, in_segment(Segment(received=(issue,))))
+            for issue in issues
+        ]
+        if not in_each:
+            return frozenset()
+        query = union_all(*(one.select_from(subscriber.join(people)) for one in in_each))
+        with self._database.read() as connection:
+            return frozenset(IssueId(issue) for issue in connection.scalars(query))
+
+
+def _definition(connection: Connection, name: str) -> str | None:
+    found: str | None = connection.execute(select(segments.c.definition).where(segments.c.name == name)).scalar()
+    return found
+
+
+def _note(connection: Connection, action: str, name: str, actor: str, now: datetime, **definitions: str) -> None:
+    facts = {"name": name} | {key: json.loads(definition) for key, definition in definitions.items()}
+    audit.append(connection, Note(actor, action, facts=facts), now)
 
 
 def segment_to_json(segment: Segment) -> str:
@@ -49,20 +101,35 @@ def segment_to_json(segment: Segment) -> str:
         "any": ordinals_of(segment.any_topics),
         "all": ordinals_of(segment.all_topics),
         "none": ordinals_of(segment.no_topics),
+        "states": segment.states,
         "languages": segment.languages,
         "attributes": dict(segment.attributes),
+        "joined_from": segment.joined_from and str(segment.joined_from),
+        "joined_before": segment.joined_before and str(segment.joined_before),
+        "received": segment.received,
+        "not_received": segment.not_received,
     }
     return json.dumps({name: value for name, value in document.items() if value}, ensure_ascii=False)
 
 
 def segment_from_json(name: str, definition: str) -> Segment:
-    """The inverse of `segment_to_json`."""
+    """The inverse of `segment_to_json`. An older version kept one value of an attribute, as a text."""
     document = json.loads(definition)
+    attributes = document.get("attributes", {})
     return Segment(
         name=name,
         any_topics=words_of(document.get("any", ())),
         all_topics=words_of(document.get("all", ())),
         no_topics=words_of(document.get("none", ())),
+        states=tuple(State(one) for one in document.get("states", ())),
         languages=tuple(Language(one) for one in document.get("languages", ())),
-        attributes=document.get("attributes", {}),
+        attributes={one: (values,) if isinstance(values, str) else tuple(values) for one, values in attributes.items()},
+        joined_from=_day(document.get("joined_from")),
+        joined_before=_day(document.get("joined_before")),
+        received=tuple(IssueId(one) for one in document.get("received", ())),
+        not_received=tuple(IssueId(one) for one in document.get("not_received", ())),
     )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -1,0 +1,95 @@
+# ruff: noqa: S608
+"""The statements of an import, in the order of their use. They are made of nothing but each other.
+
+CROSS JOIN says to SQLite in which order to go through tables: that of the rows, which is that of what is stored.
+"""
+
+TABLES = (
+    # the rows that can be used, in the order of their hashes
+    "CREATE TEMP TABLE staged (n INTEGER PRIMARY KEY, hash BLOB, typed TEXT, name TEXT, attributes TEXT,"
+    " all_topics INTEGER, topics_0 INTEGER, topics_1 INTEGER, topics_2 INTEGER, topics_3 INTEGER, standing INTEGER)",
+    "CREATE TEMP TABLE standing (number INTEGER PRIMARY KEY, state TEXT, paused_until TEXT, language TEXT,"
+    " source TEXT, given_on TEXT, joined_on TEXT, consent_id INTEGER)",
+    # of rows whose address is known: who it is, and what becomes of them
+    "CREATE TEMP TABLE met (n INTEGER PRIMARY KEY, who INTEGER, verdict TEXT, state TEXT, paused_until TEXT,"
+    " agreed INTEGER)",
+    # of the others: their new ids
+    "CREATE TEMP TABLE fresh (n INTEGER PRIMARY KEY, id INTEGER)",
+    "CREATE TEMP TABLE narrowing (now TEXT, wanted TEXT, result TEXT, gone INTEGER, PRIMARY KEY (now, wanted))",
+    "CREATE TEMP TABLE agreed (id INTEGER PRIMARY KEY, source TEXT, given_on TEXT, UNIQUE (source, given_on))",
+)
+STAGE = f"INSERT INTO staged VALUES (NULL{', ?' * 10})"
+
+# The longer of two pauses; one without an end is the longest.
+_PAUSE = (
+    "CASE WHEN w.result <> 'paused' THEN NULL"
+    " WHEN g.state <> 'paused' THEN s.paused_until"
+    " WHEN s.state <> 'paused' THEN g.paused_until"
+    " WHEN s.paused_until IS NULL OR g.paused_until IS NULL THEN NULL"
+    " ELSE max(s.paused_until, g.paused_until) END"
+)
+_SAME_TOPICS = " AND ".join(f"s.topics_{n} = t.topics_{n}" for n in range(4))
+_SAME = (
+    "p.typed = t.typed AND p.name = t.name AND p.attributes = t.attributes AND s.language = g.language"
+    f" AND s.all_topics = t.all_topics AND {_SAME_TOPICS} AND s.state = w.result AND s.paused_until IS {_PAUSE}"
+)
+_AGREED = (
+    "NOT EXISTS (SELECT 1 FROM consented k JOIN consent c ON c.id = k.consent_id"
+    " WHERE k.subscriber_id = s.id AND c.source = g.source AND c.given_on = g.given_on)"
+)
+COMPARE = (
+    "INSERT INTO met SELECT n, who, CASE WHEN kept_out THEN 'kept_out' WHEN same AND NOT agreed THEN 'unchanged'"
+    " ELSE 'changed' END, state, paused_until, agreed FROM (SELECT t.n, s.id AS who,"
+    f" u.address_hash IS NOT NULL OR w.gone AS kept_out, {_SAME} AS same, w.result AS state,"
+    f" {_PAUSE} AS paused_until, {_AGREED} AS agreed"
+    " FROM staged t CROSS JOIN standing g ON g.number = t.standing"
+    " LEFT JOIN person p ON p.address_hash = t.hash LEFT JOIN subscriber s ON s.id = p.subscriber_id"
+    " LEFT JOIN suppression u ON u.address_hash = t.hash"
+    " LEFT JOIN narrowing w ON w.now = s.state AND w.wanted = g.state"
+    " WHERE p.subscriber_id IS NOT NULL OR u.address_hash IS NOT NULL)"
+)
+FRESH = (
+    "INSERT INTO fresh SELECT n, new_id() FROM staged t WHERE NOT EXISTS (SELECT 1 FROM met WHERE n = t.n) ORDER BY n"
+)
+
+_TOPICS = ", ".join(f"topics_{n}" for n in range(4))
+_NEW = "FROM fresh f CROSS JOIN staged t ON t.n = f.n CROSS JOIN standing g ON g.number = t.standing ORDER BY f.n"
+_CHANGED = "FROM met m CROSS JOIN staged t ON t.n = m.n CROSS JOIN standing g ON g.number = t.standing"
+_AGREEING = (
+    "SELECT t.standing FROM fresh f CROSS JOIN staged t ON t.n = f.n UNION"
+    f" SELECT t.standing {_CHANGED} WHERE m.verdict = 'changed' AND m.agreed"
+)
+CONSENTS = (
+    "DELETE FROM agreed",
+    "INSERT INTO agreed (source, given_on)"
+    f" SELECT DISTINCT source, given_on FROM standing WHERE number IN ({_AGREEING})",
+    "INSERT INTO consent (id, source, given_on, import_id, recorded_at)"
+    " SELECT :base + id, source, given_on, :run, :now FROM agreed",
+    "UPDATE standing SET consent_id = :base + (SELECT a.id FROM agreed a"
+    " WHERE a.source = standing.source AND a.given_on = standing.given_on)",
+)
+WRITING = (
+    f"INSERT INTO subscriber (id, state, paused_until, language, all_topics, {_TOPICS}, created_at, changed_at,"
+    f" changed_seq, joined_on) SELECT f.id, g.state, g.paused_until, g.language, t.all_topics, {_TOPICS}, :now, :now,"
+    f" :sequence, g.joined_on {_NEW}",
+    "INSERT INTO person (subscriber_id, address_hash, canonical, typed, name, attributes)"
+    f" SELECT f.id, t.hash, lower(t.typed), t.typed, t.name, t.attributes {_NEW}",
+    f"INSERT INTO consented (subscriber_id, consent_id) SELECT f.id, g.consent_id {_NEW}",
+    "INSERT INTO import_move (subscriber_id, import_id, from_state, to_state)"
+    " SELECT s.id, :run, s.state, m.state FROM met m CROSS JOIN subscriber s ON s.id = m.who"
+    " WHERE m.verdict = 'changed' AND s.state <> m.state",
+    "UPDATE subscriber SET state = m.state, paused_until = m.paused_until, language = g.language,"
+    " all_topics = t.all_topics, topics_0 = t.topics_0, topics_1 = t.topics_1, topics_2 = t.topics_2,"
+    f" topics_3 = t.topics_3, changed_at = :now, changed_seq = :sequence {_CHANGED}"
+    " WHERE subscriber.id = m.who AND m.verdict = 'changed'",
+    f"UPDATE person SET typed = t.typed, name = t.name, attributes = t.attributes {_CHANGED}"
+    " WHERE person.subscriber_id = m.who AND m.verdict = 'changed'",
+    f"INSERT INTO consented (subscriber_id, consent_id) SELECT m.who, g.consent_id {_CHANGED}"
+    " WHERE m.verdict = 'changed' AND m.agreed",
+)
+# Whom the file itself gives a state without mail, and who has some that is still to be sent.
+DROPPED = (
+    f"SELECT m.who, m.state, m.paused_until {_CHANGED} WHERE m.verdict = 'changed' AND m.state = g.state"
+    " AND m.state <> 'active' AND EXISTS (SELECT 1 FROM delivery d WHERE d.subscriber_id = m.who"
+    " AND d.state IN ('planned', 'claimed', 'deferred'))"
+)

@@ -1,0 +1,58 @@
+"""Rows of an import as plain tuples: a million objects would take longer to make than to store.
+
+`subscriber_row` says what a row means, as a `Candidate`; this is the same in the form in which a million of them move.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from digest_mailer.core.audience import Candidate, Reject
+from digest_mailer.core.topic import TopicWords
+
+# What an import says of somebody beside who they are and what they follow: state, end of a pause, language, source
+# and day of consent, day of joining; days as they are written. Few are different, so they are counted, not repeated.
+Standing = tuple[str, str | None, str, str, str, str]
+
+# A row that can be used: its number, the typed address, name, attributes as JSON, whether all topics, topics, standing.
+IntakeRow = tuple[int, str, str, str, bool, TopicWords, Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows of an import."""
+
+    rows: Sequence[IntakeRow]
+    rejects: Sequence[Reject] = ()
+    named: Sequence[tuple[int, str]] = ()  # number and typed address of rows that were rejected for something else
+    read: int = 0  # rows of the file
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an import comes from, for the record."""
+
+    source: str  # name of the file
+    digest: str  # SHA-256 of the file
+    actor: str = ""
+    rejected: int = 0  # rows
+
+
+def row_of(person: Candidate) -> IntakeRow:
+    """The candidate as a row."""
+    attributes = attributes_text(person.attributes)
+    topics = (person.all_topics, person.topics)
+    return (person.row, person.address.typed, person.name, attributes, *topics, standing_of(person))
+
+
+def standing_of(person: Candidate) -> Standing:
+    """The part of a row that many share."""
+    until = person.paused_until.isoformat() if person.paused_until else None
+    day = person.consent.given_on.isoformat()
+    joined = person.joined_on.isoformat() if person.joined_on else day
+    return (str(person.state), until, person.language, person.consent.source, day, joined)
+
+
+def attributes_text(attributes: Mapping[str, str]) -> str:
+    """Attributes as they are stored: equal ones as equal texts."""
+    return json.dumps(dict(attributes), ensure_ascii=False, sort_keys=True) if attributes else "{}"
