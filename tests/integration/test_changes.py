@@ -293,3 +293,81 @@ def test_taking_an_address_off_the_list_is_on_record(store: Store) -> None:
     assert not store.suppressions.remove(digest, "cli:root", "she asked", NOW)
     assert actions(store) == ["add", "suppress", "unsuppress"]
     assert next(store.trail.records(person)).content == {"reason": "she asked"}
+
+
+# -- another address, again
+
+
+def test_links_of_a_former_mailbox_do_nothing_but_leave(store: Store) -> None:
+    person = add(store)
+    assert store.changes.edit(person, profile("Ann@Clinic.CA"), "cli:root", "", NOW)
+    assert store.person(ANN).generation == 0
+    store.changes.edit(person, profile(BOB), "cli:root", "", NOW)
+    assert store.person(BOB).generation == 1
+
+
+@pytest.mark.parametrize("end", ["stays", "leaves", "is erased"])
+def test_an_old_list_brings_nobody_in_twice_or_back(store: Store, end: str) -> None:
+    person = add(store)
+    store.changes.edit(person, profile(BOB), "cli:root", "", NOW)
+    if end == "leaves":
+        store.people.leave(person, "link", NOW, None)
+    if end == "is erased":
+        store.changes.erase(person, "reader", NOW)
+        assert (listed(store, ANN), listed(store, BOB)) == ("erased", "erased")
+    assert store.load(candidate(ANN)).kept_out == 1
+    assert store.people.find(address_of(ANN)) is None
+
+
+def test_a_mailbox_gets_an_issue_once_whoever_has_it(store: Store) -> None:
+    """One was served there and moved on; the row of another, who moves in, is dropped."""
+    first = add(store, "new@clinic.ca", topics=ALL_WORDS)
+    store.freeze()
+    with closing(store.lease()) as lease:
+        (claim,) = lease.turn((), 10, NOW).claims
+        taken = Result(claim.row, Accepted("250 Ok"), HandOff.ACCEPTED, None, NOW, NOW, "1", b"", 0)
+        lease.release(Status.SENDING, "", (), (taken,), NOW)
+    second = add(store, "old@clinic.ca", topics=ALL_WORDS)
+    assert store.freeze() == 1
+    store.changes.edit(first, profile("third@clinic.ca", topics=ALL_WORDS), "cli:root", "", NOW)
+    store.changes.edit(second, profile("new@clinic.ca", topics=ALL_WORDS), "cli:root", "", NOW)
+    with closing(store.lease()) as lease:
+        assert lease.turn((), 10, NOW).claims == ()
+    assert store.states()["new@clinic.ca"] == "suppressed"
+
+
+def test_what_was_typed_about_an_address_goes_with_its_person(store: Store) -> None:
+    person = add(store)
+    digest = address_hash(address_of(ANN), KEY)
+    store.suppressions.add([Suppression(digest, Ground.MANUAL, "a unique illness", NOW)], "tests", NOW)
+    store.changes.erase(person, "reader", NOW)
+    assert not any("unique" in line for line in store.dump())
+    assert listed(store, ANN) == "manual"
+
+
+def test_words_about_a_stranger_are_not_kept_in_the_chain(store: Store) -> None:
+    suppress(store, ANN, Ground.MANUAL)
+    store.suppressions.remove(address_hash(address_of(ANN), KEY), "cli:root", "a unique phone call", NOW)
+    assert not any("unique" in line for line in store.dump())
+
+
+# -- what readers choose
+
+
+def test_an_import_leaves_what_a_reader_chose(store: Store) -> None:
+    store.load(candidate(ANN, name="Ann", language="fr"))
+    person = store.person(ANN)
+    chosen = replace(person.profile, topics=words_of((7,)), all_topics=False)
+    store.changes.edit(person.id, chosen, "reader", "preferences page", NOW)
+    assert store.load(candidate(ANN)).unchanged == 1
+    assert store.person(ANN).profile == chosen
+    assert store.load(candidate(ANN, name="Ann Roy")).changed == 1
+    assert store.person(ANN).profile == replace(chosen, name="Ann Roy")
+
+
+def test_an_admins_change_is_corrected_by_a_list(store: Store) -> None:
+    store.load(candidate(ANN))
+    person = store.person(ANN)
+    store.changes.edit(person.id, replace(person.profile, topics=words_of((7,)), all_topics=False), "cli:root", "", NOW)
+    assert store.load(candidate(ANN)).changed == 1
+    assert store.person(ANN).all_topics

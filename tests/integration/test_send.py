@@ -141,6 +141,17 @@ def test_who_is_refused_is_never_tried_again(store: Store) -> None:
     assert status(store) is Status.COMPLETE
 
 
+def test_values_that_cannot_stand_in_a_message_are_refused_and_keep_nobody_waiting(store: Store) -> None:
+    fill(store, 5)
+    store.freeze()
+    store.sql("UPDATE delivery SET slots = json_set(slots, '$.name', char(8234)) WHERE id = 2")
+    ended = run(Sending(store, Way()).send())
+    assert (ended.ending, ended.accepted) == (Ending.COMPLETE, 4)
+    assert Counter(store.states().values()) == {"accepted": 4, "refused": 1}
+    ((detail,),) = store.sql("SELECT detail FROM delivery WHERE id = 2")
+    assert "cannot be made" in detail
+
+
 def test_who_is_unknown_is_held_and_everybody_else_is_served(store: Store) -> None:
     addresses = fill(store, 5)
     sending = Sending(store, Way(in_order(TAKEN, SILENCE)))

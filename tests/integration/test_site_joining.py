@@ -3,6 +3,7 @@
 import json
 import mailbox
 import re
+import sqlite3
 from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
@@ -16,12 +17,23 @@ from starlette.testclient import TestClient
 
 from core_support import address_of
 from digest_mailer.bootstrap import App
+from digest_mailer.cli.people_files import import_file
 from digest_mailer.core.address import address_hash
 from digest_mailer.core.audience import Ground, State, Suppression
 from digest_mailer.core.budget import network_of
 from digest_mailer.core.token import Scope
 from digest_mailer.web.app import build_site
-from publication_support import EVERYTHING, NOW, ONE_TOPIC, FixedClock, link_token, make_publication, person, table_rows
+from publication_support import (
+    EVERYTHING,
+    NOW,
+    ONE_TOPIC,
+    FixedClock,
+    freeze,
+    link_token,
+    make_publication,
+    person,
+    table_rows,
+)
 
 NEW = "new.reader@clinic.example.org"
 LINK = re.compile(r"https://digest\.example\.org(/[cdep]/[A-Za-z0-9_-]{40})")
@@ -391,3 +403,74 @@ def test_a_link_of_an_issue_does_none_of_this(app: App, client: TestClient, area
     path = f"/{area}/{link_token(app, scope, ONE_TOPIC)}"
     assert [client.request(method, path).status_code for method in ("GET", "POST")] == [404, 404]
     assert table_rows(app) == before
+
+
+# -- whoever had left, and whoever did not answer
+
+
+def test_who_left_can_still_see_their_data_and_be_forgotten(app: App, client: TestClient) -> None:
+    app.subscriptions.leave(person(app, ONE_TOPIC), "link")
+    client.post("/links/", data={"email": ONE_TOPIC})
+    page = link(letters(app, ONE_TOPIC)[0])
+    assert "Mail me the link to my data" in client.get(page).text
+    client.post(page, data={"do": "erase"})
+    assert client.post(link(letters(app, ONE_TOPIC)[-1])).status_code == 200
+    assert app.people.find(address_of(ONE_TOPIC)) is None
+
+
+def test_leaving_by_a_letters_link_tells_nothing_of_any_mail(app: App, client: TestClient) -> None:
+    freeze(app)
+    rows = list(app.oversight.deliveries(None, person=person(app, ONE_TOPIC).id))
+    client.post("/links/", data={"email": ONE_TOPIC})
+    way_out = re.search(r'action="(/u/[A-Za-z0-9_-]{40})"', client.get(link(letters(app, ONE_TOPIC)[0])).text)
+    assert way_out
+    client.post(way_out[1])
+    after = list(app.oversight.deliveries(None, person=person(app, ONE_TOPIC).id))
+    assert [(row.issue, row.fate) for row in after] == [(row.issue, row.fate) for row in rows]
+
+
+def test_what_nobody_confirms_is_forgotten(app: App, client: TestClient) -> None:
+    sign_up(app, client)
+    app.subscriptions.leave(person(app, ONE_TOPIC), "link")
+    sign_up(app, client, ONE_TOPIC, scope="some", topic=["empathy"])
+    wait(app, days=32)
+    sign_up(app, client, "somebody.else@clinic.example.org")
+    assert app.people.find(address_of(NEW)) is None
+    assert app.suppressions.get(address_hash(address_of(NEW), app.secrets.address)) is None
+    assert person(app, ONE_TOPIC).state is State.UNSUBSCRIBED
+    with sqlite3.connect(app.database.path) as connection:
+        assert connection.execute("SELECT count(*) FROM person WHERE wish IS NOT NULL").fetchone() == (0,)
+    connection.close()
+    assert app.trail.verify().faults == ()
+
+
+def test_strangers_cannot_spend_ones_own_letters(app: App, client: TestClient) -> None:
+    for _ in range(5):
+        sign_up(app, client, ONE_TOPIC)
+    page = f"/p/{link_token(app, Scope.PREFERENCES, ONE_TOPIC)}"
+    for number in range(7):
+        answer = client.post(page, data={"do": "data"}).text
+        assert ("on its way to you" in answer) == (number < 5)
+
+
+def test_the_yes_is_noted_at_what_was_read_on_the_page(app: App, client: TestClient) -> None:
+    sign_up(app, client)
+    rows = (
+        "email,name,language,topics,state,consent_source,consent_date\n" + f"{NEW},N,en,ALL,pending,booth,2022-01-01\n"
+    )
+    (app.root / "list.csv").write_text(rows, encoding="utf-8")
+    import_file(app, app.root / "list.csv", "tests")
+    client.post(link(letters(app)[0]))
+    confirmed = {one.source: one.confirmed_at is not None for one in app.people.consents(person(app, NEW).id)}
+    assert confirmed == {"sign-up page": True, "booth": False}
+
+
+def test_a_reader_of_another_language_keeps_it(app: App, client: TestClient) -> None:
+    with sqlite3.connect(app.database.path) as connection:
+        connection.execute("UPDATE subscriber SET language = 'de'")
+    connection.close()
+    page = f"/p/{link_token(app, Scope.PREFERENCES, ONE_TOPIC)}"
+    seen = re.findall(r'name="seen" value="([0-9a-f]+)"', client.get(page).text)[0]
+    form = {"do": "save", "seen": seen, "scope": "some", "topic": "empathy", "language": "de"}
+    assert "Saved." in client.post(page, data=form).text
+    assert person(app, ONE_TOPIC).language == "de"

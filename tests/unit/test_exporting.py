@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from core_support import TODAY, address_of, catalogue, lines
 from digest_mailer.adapters.subscriber_csv import Reading, SubscriberFile
-from digest_mailer.adapters.subscriber_row import unguarded
 from digest_mailer.core.audience import Candidate, Consent, State, Subscriber
 from digest_mailer.core.errors import TemporaryProblem
 from digest_mailer.core.identity import SubscriberId
+from digest_mailer.core.spreadsheet import guarded, unguarded
 from digest_mailer.core.topic import words_of
-from digest_mailer.services.exporting import Exporter, guarded
+from digest_mailer.services.exporting import Exporter
 
 FORM = Consent("form", date(2023, 1, 2))
 

@@ -11,9 +11,9 @@ from functools import reduce
 from operator import itemgetter, or_
 from typing import Any
 
-from digest_mailer.adapters.subscriber_row import MAX_NAME, PACKED, RowReader
+from digest_mailer.adapters.subscriber_row import PACKED, RowReader
 from digest_mailer.core.address import plain_address
-from digest_mailer.core.audience import Candidate, Reject
+from digest_mailer.core.audience import MAX_NAME, Candidate, Reject
 from digest_mailer.core.intake import Batch, IntakeRow, Standing, attributes_text, row_of, standing_of
 from digest_mailer.core.topic import BITS_PER_WORD, NO_TOPICS, WORDS, Catalogue, TopicWords
 

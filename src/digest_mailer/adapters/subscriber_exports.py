@@ -171,7 +171,8 @@ class Export:
 
     def _split(self, text: str) -> tuple[str, str]:
         """Tags that are topics, and the others. They stand between commas, which some topics have in their names."""
-        pieces = [piece.strip() for piece in next(csv.reader([text], skipinitialspace=True), [])]
+        line = " ".join(text.split())  # a line break between two tags is one more space
+        pieces = [piece.strip() for piece in next(csv.reader([line], skipinitialspace=True), [])]
         topics, others = [], []
         while pieces:
             for length in range(len(pieces), 0, -1):

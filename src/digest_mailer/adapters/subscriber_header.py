@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
-from digest_mailer.adapters.subscriber_row import FIELDS, IGNORED, LITERAL, MAX_NAME, REQUIRED, Layout
+from digest_mailer.adapters.subscriber_row import FIELDS, IGNORED, LITERAL, REQUIRED, Layout
 from digest_mailer.adapters.subscriber_text import QUOTES
+from digest_mailer.core.audience import MAX_NAME
 from digest_mailer.core.errors import ContentError, did_you_mean
 from digest_mailer.core.identity import is_control
 

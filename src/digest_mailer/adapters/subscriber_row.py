@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from digest_mailer.core.address import AddressError, EmailAddress, parse_address
-from digest_mailer.core.audience import Candidate, Consent, Reject, State, has_left
+from digest_mailer.core.audience import MAX_NAME, MAX_VALUE, Candidate, Consent, Reject, State, has_left
 from digest_mailer.core.errors import did_you_mean
-from digest_mailer.core.identity import CONTROLS, ENGLISH, Language, TopicKey, is_control
+from digest_mailer.core.identity import CONTROLS, Language, TopicKey, is_control
+from digest_mailer.core.spreadsheet import unguarded
 from digest_mailer.core.topic import NO_TOPICS, Catalogue, TopicWords
 
 REQUIRED = ("email", "topics", "consent_source", "consent_date")
@@ -25,15 +26,12 @@ PACKED = "attributes as json"  # a column that only known exports have
 REJECT_COLUMNS = ("reject_row", "reject_reason")  # that a file of rejected rows has in front
 IGNORED = REJECT_COLUMNS
 LITERAL = "attribute:"  # what stands behind it is the name of an attribute, whatever field it resembles
-MAX_NAME = 200
-MAX_VALUE = 1_000  # characters of an attribute or of a consent source
 MAX_ADDRESS = 320  # that are quoted of an address
 
 _ALL_TOPICS = ("all", "all topics", "*")
 _LANGUAGE_NAMES = {"english": "en", "anglais": "en", "french": "fr", "français": "fr"}
 _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]{2,8})*")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_GUARDED = re.compile("'+[=+@-]")  # as an export writes what a spreadsheet would take for a formula
 _STATES = tuple(state.value for state in State if state is not State.ERASED)
 
 
@@ -155,7 +153,7 @@ class RowReader:
 
     def _language(self, text: str) -> Language:
         if not text:
-            return ENGLISH
+            return Language(self.languages[0])
         match = _LANGUAGE.fullmatch(text.lower())
         tag = _LANGUAGE_NAMES.get(text.lower(), match[1] if match else "")
         if tag not in self.languages:
@@ -202,11 +200,6 @@ class RowReader:
         if day > self.today:
             raise _Unusable(f"the date of consent, {day}, is in the future")
         return Consent(source, day)
-
-
-def unguarded(text: str) -> str:
-    """A cell without the mark that keeps a spreadsheet from taking it for a formula: see `services.exporting`."""
-    return text[1:] if _GUARDED.match(text) else text
 
 
 def _state(text: str) -> State:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from digest_mailer.cli.files import written
 from digest_mailer.cli.session import Group, Session, table
-from digest_mailer.core.errors import ContentError, ExitCode, UsageError
+from digest_mailer.core.audit import START
+from digest_mailer.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from digest_mailer.bootstrap import App
     from digest_mailer.core.audit import Record
 
 
@@ -51,7 +54,7 @@ def verify_command(session: Session, head: str | None) -> None:
     app = session.app()
     checked = app.trail.verify()
     faults = list(checked.faults)
-    if head is not None and not any(entry.chain.hex() == head.strip().lower() for entry in app.trail.links()):
+    if head is not None and not _is_in_chain(app, head.strip().lower()):
         faults.append("the head that was written down is not in the chain: entries behind it were taken out or changed")
 
     def show(console: "Console") -> None:
@@ -75,18 +78,27 @@ def export_command(session: Session, output: Path) -> None:
     if session.json:
         raise UsageError("audit export writes JSON lines by itself", "leave out --json")
     count = 0
-    try:
-        with click.open_file(str(output), "w", encoding="utf-8", atomic=str(output) != "-") as file:
-            for one in app.trail.links():
-                digest = one.digest.hex() if one.digest else None
-                line = {"number": one.number, "at": one.at, "actor": one.actor, "action": one.action,
-                        "subscriber": one.subscriber, "facts": json.loads(one.facts), "digest": digest,
-                        "chain": one.chain.hex()}  # fmt: skip
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-                count += 1
-    except OSError as problem:
-        raise ContentError(f"cannot write {output}: {problem.strerror}", "choose another file") from problem
+    with written(output) as file:
+        for one in app.trail.links():
+            digest = one.digest.hex() if one.digest else None
+            line = {
+                "number": one.number,
+                "at": one.at,
+                "actor": one.actor,
+                "action": one.action,
+                "subscriber": one.subscriber,
+                "facts": json.loads(one.facts),
+                "digest": digest,
+                "chain": one.chain.hex(),
+            }
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            count += 1
     session.say(f"{count} entries")
+
+
+def _is_in_chain(app: "App", head: str) -> bool:
+    """Whether the chain went through this head; the first of all is that of a trail without entries."""
+    return head == START.hex() or any(entry.chain.hex() == head for entry in app.trail.links())
 
 
 def _words(record: "Record") -> dict[str, Any]:

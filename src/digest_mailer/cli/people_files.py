@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from digest_mailer.cli.files import written
 from digest_mailer.cli.person import read_consent
 from digest_mailer.cli.rejected_rows import check_writable, write_rejects
 from digest_mailer.cli.session import Command, Session, table
@@ -109,11 +110,8 @@ def export_command(session: Session, segment: str | None, states: tuple[str, ...
     app = session.app()
     chosen, wanted = find_segment(app.segments, segment, app.library), [State(state) for state in states]
     exporter = Exporter(lambda: app.people.listing(chosen, wanted), app.library.vocabulary.catalogue)
-    try:
-        with click.open_file(str(output), "w", encoding="utf-8", atomic=str(output) != "-") as file:
-            count = exporter.csv(file) if form == "csv" else exporter.json(file)
-    except OSError as problem:
-        raise UsageError(f"cannot write {output}: {problem.strerror}", "choose another file") from problem
+    with written(output) as file:
+        count = exporter.csv(file) if form == "csv" else exporter.json(file)
     app.note_export(session.actor, "subscribers", count)
     session.say(f"{count} people")
     raise click.exceptions.Exit(int(ExitCode.DONE if count else ExitCode.NOTHING))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from digest_mailer.cli.files import written
 from digest_mailer.cli.session import Group, Session, table
 from digest_mailer.core.errors import ExitCode, UsageError
 
@@ -95,16 +96,17 @@ def import_command(session: Session, file: Path, skip_rejects: bool, apply: bool
 @click.pass_obj
 def export_command(session: Session, output: Path) -> None:
     """Write the list as CSV, for this publication to take back."""
+    from digest_mailer.core.spreadsheet import guarded
     from digest_mailer.services.suppressing import COLUMNS
 
     app, count = session.app(), 0
     if session.json:
         raise UsageError("suppressions export writes CSV", "leave out --json, or use: suppressions list --json")
-    with click.open_file(str(output), "w", encoding="utf-8", atomic=str(output) != "-") as file:
+    with written(output) as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         for row in app.suppressing.rows():
-            writer.writerow(row)
+            writer.writerow({name: guarded(cell) for name, cell in row.items()})
             count += 1
     app.note_export(session.actor, "suppressions", count)
     session.say(f"{count} addresses")

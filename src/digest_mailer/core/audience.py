@@ -14,6 +14,8 @@ from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.identity import ENGLISH, Language, SubscriberId
 from digest_mailer.core.topic import NO_TOPICS, TopicWords
 
+MAX_NAME = 200
+MAX_VALUE = 1_000  # characters of an attribute or of a consent source
 NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 

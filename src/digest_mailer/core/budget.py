@@ -30,9 +30,14 @@ def letter(to: EmailAddress, network: str, secret: bytes) -> tuple[Expense, ...]
     """What a letter that a stranger asked for costs."""
     return (
         Expense("letter to address", _hash(secret, to.canonical), 3, _DAY),
-        Expense("letter to domain", _hash(secret, to.domain), 100, _HOUR),
+        Expense("letter to domain", _hash(secret, to.domain), 2000, _HOUR),  # many domains have many people
         Expense("letter for network", _hash(secret, network), 20, _HOUR),
     )
+
+
+def own_letter(to: EmailAddress, secret: bytes) -> tuple[Expense, ...]:
+    """What a letter costs that its reader asked for on their own page; strangers cannot spend it."""
+    return (Expense("own letter", _hash(secret, to.canonical), 5, _DAY),)
 
 
 def form(network: str, secret: bytes) -> tuple[Expense, ...]:

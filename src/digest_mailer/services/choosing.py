@@ -58,12 +58,15 @@ class Choosing:
         keys = {topic.key for topic in self.catalogue.in_words(person.topics) if not topic.retired}
         return Choice(person.all_topics, frozenset(keys), person.language)
 
-    def read(self, *, all_topics: bool, topics: Sequence[str], language: str) -> Choice:
-        """A choice out of a form. Raises UsageError for a topic or a language that cannot be chosen."""
+    def read(
+        self, *, all_topics: bool, topics: Sequence[str], language: str, present: Language | None = None
+    ) -> Choice:
+        """A choice out of a form. Raises UsageError for a topic or a language that cannot be chosen; the present one of
+        a reader can always be kept."""
         known = {topic.key for topic in self.offered}
         if strange := [key for key in topics if key not in known]:
             raise UsageError(f'there is no topic "{strange[0][:80]}"', "open the page again")
-        if language not in self.languages:
+        if language not in (*self.languages, present):
             raise UsageError("there is no such language", "open the page again")
         return Choice(all_topics, frozenset(TopicKey(key) for key in topics), Language(language))
 

@@ -29,8 +29,10 @@ from digest_mailer.core.delivery import (
     Hold,
     Outcome,
     PutBack,
+    Refused,
     Retry,
     RetryPolicy,
+    Scope,
     Unknown,
 )
 from digest_mailer.core.edition import decode_edition
@@ -392,7 +394,15 @@ class Desk:
         for digest in {claim.artefact_hash for claim in turn.claims} - self._stencils.keys():
             edition = decode_edition(self.approvals.artefact(digest))
             self._stencils[digest] = Stencil(edition, self.lease.mailing.started, self.keys)
-        return [self._address(claim) for claim in turn.claims], turn.sequence
+        parcels, spoiled = [], []
+        for claim in turn.claims:
+            try:
+                parcels.append(self._address(claim))
+            except ValueError as problem:
+                spoiled.append(_spoiled(claim, str(problem), now))
+        if spoiled:
+            self.lease.turn(spoiled, 0, now)
+        return parcels, turn.sequence
 
     def _address(self, claim: Claim) -> _Parcel:
         reader = claim.recipient
@@ -455,3 +465,9 @@ class Desk:
     async def do(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Call a port of the store on its one thread."""
         return await asyncio.get_running_loop().run_in_executor(self.store, lambda: call(*args, **kwargs))
+
+
+def _spoiled(claim: Claim, why: str, now: datetime) -> Result:
+    """A row whose values cannot stand in a message: it is refused, and keeps nobody else waiting."""
+    outcome = Refused(Scope.MESSAGE, f"the message cannot be made: {why}")
+    return Result(claim.row, outcome, HandOff.REFUSED, None, None, now, "", b"", claim.attempts)

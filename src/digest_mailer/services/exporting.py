@@ -15,6 +15,7 @@ from typing import IO
 
 from digest_mailer.core.audience import Subscriber
 from digest_mailer.core.errors import TemporaryProblem
+from digest_mailer.core.spreadsheet import guarded
 from digest_mailer.core.topic import Catalogue
 
 COLUMNS = (
@@ -22,7 +23,6 @@ COLUMNS = (
 )  # fmt: skip
 PREFIX = "attribute:"
 
-_FORMULA = re.compile("'*[=+@-]")
 _SEPARATORS = re.compile("[;|]")
 
 
@@ -79,8 +79,3 @@ class Exporter:
             str(person.joined_on or ""),
         )
         return dict(zip(COLUMNS, values, strict=True))
-
-
-def guarded(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text

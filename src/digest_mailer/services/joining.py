@@ -57,15 +57,15 @@ class Joining:
         return self.joiners.confirm(person.id, ACTOR, self.clock.now())
 
     def lost_link(self, address: EmailAddress, network: str) -> Errand | None:
-        """Somebody wants the link to their choices; answers the letter to write, None where none is due."""
+        """Somebody wants the link to their page; answers the letter to write, None where none is due. Who has left has
+        one too: to see their data, or be forgotten."""
         person = self.people.find(address)
-        if person is None or person.state not in (State.ACTIVE, State.PAUSED) or not self._may_write(address, network):
-            return None
-        return Errand(Kind.CHOOSE, person)
+        return Errand(Kind.CHOOSE, person) if self._may_write(address, network) and person else None
 
-    def own_wish(self, person: Subscriber, kind: Kind, network: str) -> Errand | None:
+    def own_wish(self, person: Subscriber, kind: Kind) -> Errand | None:
         """Somebody on their own page wants a letter; None when they had several already."""
-        return Errand(kind, person) if self._may_write(person.address, network) else None
+        expense = budget.own_letter(person.address, self.address_key)
+        return Errand(kind, person) if self.budgets.spend(expense, self.clock.now()) else None
 
     def _errand(self, person: Subscriber | None) -> Errand | None:
         if person is None or person.state is State.COMPLAINED:
@@ -74,10 +74,9 @@ class Joining:
         return Errand(Kind.CHOOSE if served else Kind.CONFIRM, person)
 
     def _may_write(self, address: EmailAddress, network: str) -> bool:
+        affordable = self.budgets.spend(budget.letter(address, network, self.address_key), self.clock.now())
         listed = self.suppressions.get(address_hash(address, self.address_key))
-        if listed and listed.ground in _SHUT:
-            return False
-        return self.budgets.spend(budget.letter(address, network, self.address_key), self.clock.now())
+        return affordable and not (listed and listed.ground in _SHUT)
 
 
 def is_waiting(person: Subscriber) -> bool:

@@ -26,6 +26,7 @@ from digest_mailer.rendering.phrases import Phrases
 from digest_mailer.rendering.templates import Templates
 from digest_mailer.services.express import Express
 
+_OF_A_LETTER = IssueId("2000-01")
 _WAITS = (0.0, 30.0, 300.0)  # seconds before each attempt
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class Letters:
                     _("Welcome to {publication}").format(publication=name),
                     (_("The next issue comes to you as you chose."),),
                     _("Your topics, a pause, or the way out"),
-                    preferences_url(base, self._choose(person, now)),
+                    preferences_url(base, self._choose(person)),
                     links=recent,
                     links_title=_("The latest on your topics") if recent else "",
                 )
@@ -95,7 +96,7 @@ class Letters:
                     _("Your link to {publication}").format(publication=name),
                     (_("Somebody asked for it on our page. If it was not you, do nothing."),),
                     _("Your topics, a pause, or the way out"),
-                    preferences_url(base, self._choose(person, now)),
+                    preferences_url(base, self._choose(person)),
                 )
             case Kind.DATA:
                 return Draft(
@@ -114,10 +115,9 @@ class Letters:
                     (_("Nothing has been deleted yet. The link is good for two days."),),
                 )
 
-    def _choose(self, person: Subscriber, now: datetime) -> str:
-        """A link to one's choices is of an issue everywhere; of a letter, of the month."""
-        month = IssueId(f"{now:%Y-%m}")
-        return sign(Scope.PREFERENCES, person.id, month, person.generation, self.tokens)
+    def _choose(self, person: Subscriber) -> str:
+        """A link to one's choices, of no issue that ever was: leaving by it tells nothing of any mail."""
+        return sign(Scope.PREFERENCES, person.id, _OF_A_LETTER, person.generation, self.tokens)
 
 
 async def deliver(express: Express, message: Message, rest: Callable[[float], Awaitable[None]] = asyncio.sleep) -> bool:

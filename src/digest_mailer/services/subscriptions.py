@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from digest_mailer.core.address import AddressError, EmailAddress, address_hash, parse_address
-from digest_mailer.core.audience import Consent, ImportMark, Profile, State, Subscriber
+from digest_mailer.core.audience import MAX_NAME, MAX_VALUE, Consent, Ground, ImportMark, Profile, State, Subscriber
 from digest_mailer.core.audit import Record
 from digest_mailer.core.errors import InterlockError, NothingMatched, UsageError
+from digest_mailer.core.identity import is_control
 from digest_mailer.core.move import Move
 from digest_mailer.core.token import Scope, Token, TokenKeys, read, verify
 from digest_mailer.ports import Changes, Clock, Departures, Subscribers, Suppressions, Trail
@@ -64,15 +65,15 @@ class Subscriptions:
         """Unsubscribe; False when the person had left already. Durable when it returns."""
         now = self.clock.now()
         if person.state not in (State.UNSUBSCRIBED, State.ERASED):
-            self.departures.note(person.id, self._hash(person), reason, now)
+            said = reason if actor == "reader" else "admin"  # words about somebody have no place in a journal
+            self.departures.note(person.id, self._hash(person), said, now)
         return self.people.leave(person.id, reason, now, token.issue if token else None, actor)
 
     def add(self, profile: Profile, given: Consent, actor: str) -> Subscriber:
         """A new person, with a consent they gave elsewhere. Raises UsageError when they are there, InterlockError when
         the address is on the suppression list: only its owner can come back, by confirming."""
-        if found := self.suppressions.get(address_hash(profile.address, self.address_key)):
-            what = f"{profile.address} is on the suppression list since {found.since:%Y-%m-%d}: {found.reason}"
-            raise InterlockError(what, "only the owner of the address can come back, by signing up on the page")
+        check_profile(profile)
+        self._check_free(profile.address)
         identifier = self.changes.add(profile, given, Move.ADD, actor, self.clock.now())
         person = self.people.get(identifier) if identifier is not None else None
         if person is None:
@@ -82,12 +83,16 @@ class Subscriptions:
     def edit(
         self, person: Subscriber, profile: Profile, actor: str, reason: str, only_if: Profile | None = None
     ) -> bool:
-        """Give a person these values; False when they have them. Raises UsageError for somebody else's address,
-        ChangedMeanwhileError when their present values are not `only_if`."""
+        """Give a person these values; False when they have them. Raises UsageError for what cannot stand in a mail and
+        for somebody else's address, InterlockError for a suppressed one, ChangedMeanwhileError when their present
+        values are not `only_if`."""
+        check_profile(profile)
+        if profile.address.canonical != person.address.canonical:
+            self._check_free(profile.address)
         try:
             return self.changes.edit(person.id, profile, actor, reason, self.clock.now(), only_if)
         except ValueError as problem:
-            raise UsageError(f"somebody else subscribes as {problem}", "erase or edit one of the two") from problem
+            raise UsageError(f"somebody else subscribes as {problem}", "unsubscribe one of the two") from problem
 
     def pause(self, person: Subscriber, until: date, actor: str, reason: str) -> None:
         """No mail before this day. Raises UsageError for a day that is not to come, or who gets no mail anyway."""
@@ -126,6 +131,13 @@ class Subscriptions:
             events[0] = replace(events[0], after=first)
         return events
 
+    def _check_free(self, address: EmailAddress) -> None:
+        """Raises InterlockError when the address is on the suppression list, with who can take it off."""
+        if found := self.suppressions.get(address_hash(address, self.address_key)):
+            what = f"{address} is on the suppression list since {found.since:%Y-%m-%d}: {found.reason}"
+            owner = found.ground in (Ground.BOUNCE, Ground.ERASED)
+            raise InterlockError(what, _OWNER if owner else _ADMIN)
+
     def _move(self, person: Subscriber, move: Move, actor: str, reason: str, until: date | None = None) -> None:
         if not self.changes.move(person.id, move, actor, reason, self.clock.now(), until):
             raise UsageError(f"{person.address} is {person.state}: {move} is not possible", _WHO_LEFT)
@@ -145,6 +157,21 @@ def _imported(mark: ImportMark) -> Event:
     return Event(mark.at, "import", "", mark.before, mark.state, mark.source)
 
 
+def check_profile(profile: Profile) -> None:
+    """Raise UsageError for values that cannot stand in a mail: what is pasted may hold signs that nobody sees."""
+    values = {"the name": profile.name, **profile.attributes, **{name: name for name in profile.attributes}}
+    for name, value in values.items():
+        bad = next((char for char in value if is_control(char)), None)
+        if bad is not None:
+            raise UsageError(
+                f"{name} holds the control character U+{ord(bad):04X}", "type it anew, without what is unseen"
+            )
+        if len(value) > (MAX_NAME if name == "the name" else MAX_VALUE):
+            raise UsageError(f"{name} is too long", "shorten it")
+
+
+_OWNER = "only the owner of the address can come back, by signing up on the page"
+_ADMIN = "an admin put it there or somebody complained; see: digest-mailer suppressions"
 _WHO_LEFT = "who has left can come back only by signing up again"
 
 

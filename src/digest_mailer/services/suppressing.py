@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time
 from digest_mailer.core.address import AddressError, address_hash, parse_address
 from digest_mailer.core.audience import Ground, Reject, Suppression
 from digest_mailer.core.errors import ContentError, NothingMatched
+from digest_mailer.core.spreadsheet import unguarded
 from digest_mailer.ports import Clock, Suppressions
 from digest_mailer.services.subscriptions import read_address
 
@@ -74,7 +75,7 @@ class Suppressing:
             entries: dict[bytes, Suppression] = {}
             rejects: list[Reject] = []
             for number, row in enumerate(reader, 2):
-                cells = {name: (row.get(column) or "").strip() for name, column in names.items()}
+                cells = {name: unguarded((row.get(column) or "").strip()) for name, column in names.items()}
                 try:
                     one = self._entry(cells)
                     entries[one.digest] = one

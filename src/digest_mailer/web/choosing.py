@@ -17,7 +17,6 @@ from starlette.responses import Response
 
 from digest_mailer.bootstrap import App
 from digest_mailer.core.audience import State, Subscriber, has_left
-from digest_mailer.core.budget import network_of
 from digest_mailer.core.errors import ChangedMeanwhileError, UsageError
 from digest_mailer.core.token import Scope, Token, sign
 from digest_mailer.core.urls import preferences_url, sign_up_url, unsubscribe_url
@@ -64,23 +63,24 @@ class Preferences:
         if not found:
             return no_such_link(self.pages, request)
         asked = _Asked(text, *found, self._choosing())
+        wish = _LETTERS.get(field(form, "do")) if form is not None else None
+        if wish:
+            return self._mail(asked, wish)
         if form is None or has_left(asked.person.state):
             return self._show(asked)
         try:
-            return self._act(request, asked, form)
+            return self._act(asked, form)
         except ChangedMeanwhileError:
             return self._show(self._again(asked), said="stale", status=409)
         except UsageError as problem:
             raise HTTPException(400) from problem
 
-    def _act(self, request: Request, asked: _Asked, form: FormData) -> Response:
+    def _act(self, asked: _Asked, form: FormData) -> Response:
         """What the form wants."""
         do, seen, person = field(form, "do"), field(form, "seen"), asked.person
         if do.startswith("pause-"):
-            asked.choosing.pause(person, int(do[6:]) if do[6:].isdecimal() else 0, seen)
+            asked.choosing.pause(person, {f"pause-{number}": number for number in PAUSES}.get(do, 0), seen)
             return self._show(self._again(asked), said="paused")
-        if do in _LETTERS:
-            return self._mail(asked, _LETTERS[do], network_of(request.client.host if request.client else ""))
         if do == "resume":
             asked.choosing.resume(person)
             return self._show(self._again(asked), said="resumed")
@@ -90,15 +90,16 @@ class Preferences:
             all_topics=do == "all" or field(form, "scope") == "all",
             topics=[str(one) for one in form.getlist("topic")[:MAX_TOPICS]],
             language=field(form, "language") or person.language,
+            present=person.language,
         )
         if choice.nothing:
             return self._ask(asked)
         saved = asked.choosing.save(person, choice, seen)
         return self._show(self._again(asked), said="saved" if saved else "unchanged")
 
-    def _mail(self, asked: _Asked, kind: Kind, network: str) -> Response:
+    def _mail(self, asked: _Asked, kind: Kind) -> Response:
         """A letter with a link that this page must not hold."""
-        errand = self.app.joining.own_wish(asked.person, kind, network)
+        errand = self.app.joining.own_wish(asked.person, kind)
         response = self._show(asked, said="mailed" if errand else "rationed")
         if errand:
             response.background = BackgroundTask(self.post.write, errand)
@@ -114,11 +115,12 @@ class Preferences:
              "articles": articles_a_year(entries, topic.key, today)}
             for topic in choosing.offered
         ]  # fmt: skip
+        languages = dict.fromkeys((*choosing.languages, person.language))  # one may have a language that is gone
         values = self._common(asked) | {
             "said": said,
             "choice": choice,
             "topics": topics,
-            "languages": [(one, name_of_language(one)) for one in choosing.languages],
+            "languages": [(one, name_of_language(one)) for one in languages],
             "months": PAUSES,
             "a_month": round(articles_a_month(entries, choice, today)),
             "paused_until": person.paused_until if person.state is State.PAUSED else None,

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from digest_mailer.bootstrap import App
 from digest_mailer.core.address import AddressError, EmailAddress, parse_address
-from digest_mailer.core.audience import Profile, State
+from digest_mailer.core.audience import MAX_NAME, Profile, State
 from digest_mailer.core.budget import network_of
 from digest_mailer.core.errors import UsageError
 from digest_mailer.core.identity import Language, is_control
@@ -32,8 +32,9 @@ from digest_mailer.web.leaving import masked, no_such_link
 from digest_mailer.web.pages import Pages
 from digest_mailer.web.post import Post
 
-MAX_NAME = 200
 MAX_TOPICS = 300  # that a form may name; there are never as many
+
+Task = Callable[[], Errand | None]  # what is done behind the answer, and the letter that it leads to
 
 logger = logging.getLogger(__name__)
 
@@ -81,9 +82,8 @@ class Door:
             return self._form(language, form, _("This is not an address that mail can go to. Please check it."))
         except UsageError:
             return self._form(language, form, _("Please tick at least one topic, or all of them."))
-        return self._answer(
-            language, joining.sign_up(profile, self._wording(language), "/subscribe/", _network(request))
-        )
+        wording, network = self._wording(language), _network(request)
+        return self._answer(language, lambda: joining.sign_up(profile, wording, "/subscribe/", network))
 
     def _profile(self, form: FormData, language: Language) -> Profile:
         """What somebody asks for. Raises AddressError for the address, UsageError for the topics."""
@@ -113,14 +113,14 @@ class Door:
         }
         return self.pages.show("subscribe", values, 400 if trouble else 200, language=language)
 
-    def _answer(self, language: Language, errand: Errand | None) -> Response:
-        """The same to everybody; the letter follows."""
+    def _answer(self, language: Language, task: Task | None) -> Response:
+        """The same to everybody. What is done for an address is done after it, so that no time tells who is known."""
         _ = self.pages.phrases(language).gettext
         sentences = (
             _("If the address is right, a letter is on its way to it. Nothing else is sent before you press its link."),
             _("Nothing came? Look among the junk mail, or sign up once more."),
         )
-        return self._noticed(language, _("Now look into your mailbox"), sentences, errand)
+        return self._noticed(language, _("Now look into your mailbox"), sentences, task)
 
     def _confirm(self, request: Request) -> Response:
         text = request.path_params["token"]
@@ -133,45 +133,44 @@ class Door:
             sentences = (_("The link was good for 30 days. Sign up once more, and another letter comes."),)
             return self.pages.notice(410, _("This link is too old"), sentences, language=person.language)
         if request.method == "POST" and is_waiting(person):
-            if self.app.joining.confirm(person):
+            confirmed = self.app.joining.confirm(person)
+            person = self.app.people.get(person.id) or person  # another window may have been faster
+            if confirmed:
                 logger.info("somebody confirmed")
-                person = self.app.people.get(person.id) or person
-                return self._welcome(person.language, Errand(Kind.WELCOME, person))
-            return no_such_link(self.pages, request)
+                errand = Errand(Kind.WELCOME, person)
+                return self._welcome(person.language, lambda: errand)
         if person.state in (State.ACTIVE, State.PAUSED):
             return self._welcome(person.language, None)
         values = {"who": masked(person.address), "action": confirm_url(self.pages.site, text)}
         return self.pages.show("confirm", values, language=person.language)
 
-    def _welcome(self, language: Language, errand: Errand | None) -> Response:
+    def _welcome(self, language: Language, task: Task | None) -> Response:
         _ = self.pages.phrases(language).gettext
         sentences = (
             _("The next issue comes to you as you chose."),
             _("Each mail has a link to change your topics, to pause, and to leave."),
         )
-        return self._noticed(language, _("You are subscribed"), sentences, errand)
+        return self._noticed(language, _("You are subscribed"), sentences, task)
 
     def _links(self, request: Request, form: FormData) -> Response:
         language, joining, network = self.pages.wanted_language(request), self.app.joining, _network(request)
         if not joining.may_ask(network):
             return self._too_many(language)
-        errand = None
-        if not trap.is_bait_taken(form):
-            address = _address(field(form, "email"))
-            errand = joining.lost_link(address, network) if address else None
+        address = None if trap.is_bait_taken(form) else _address(field(form, "email"))
+        task = (lambda: joining.lost_link(address, network)) if address else None
         _ = self.pages.phrases(language).gettext
         sentences = (_("If this address gets our mail, a letter with your own link is on its way to it."),)
-        return self._noticed(language, _("Now look into your mailbox"), sentences, errand)
+        return self._noticed(language, _("Now look into your mailbox"), sentences, task)
 
     def _too_many(self, language: Language) -> Response:
         _ = self.pages.phrases(language).gettext
         sentences = (_("Many forms came from where you are. Please try again in ten minutes. Nothing was changed."),)
         return self.pages.notice(429, _("That was a lot"), sentences, {"Retry-After": "600"}, language)
 
-    def _noticed(self, language: Language, title: str, sentences: tuple[str, ...], errand: Errand | None) -> Response:
+    def _noticed(self, language: Language, title: str, sentences: tuple[str, ...], task: Task | None) -> Response:
         response = self.pages.notice(200, title, sentences, language=language)
-        if errand:
-            response.background = BackgroundTask(self.post.write, errand)
+        if task:
+            response.background = BackgroundTask(self.post.work, task)
         return response
 
     def _wording(self, language: Language) -> str:

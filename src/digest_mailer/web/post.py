@@ -2,6 +2,7 @@
 them by its time, nor waits for a server."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
@@ -9,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from digest_mailer.bootstrap import App
 from digest_mailer.core.archive import PastArticle
 from digest_mailer.core.audience import Subscriber
+from digest_mailer.core.errors import DigestError
 from digest_mailer.core.message import Message
 from digest_mailer.core.urls import article_url
 from digest_mailer.rendering.letter import Link
@@ -27,6 +29,16 @@ class Post:
 
     app: App
     shelf: Shelf
+
+    async def work(self, task: Callable[[], Errand | None]) -> None:
+        """Do what belongs behind an answer, and write the letter that it leads to."""
+        try:
+            errand = await run_in_threadpool(task)
+        except DigestError as problem:
+            logger.error("what was asked for on a page could not be done: %s", type(problem).__name__)  # noqa: TRY400
+            return
+        if errand:
+            await self.write(errand)
 
     async def write(self, errand: Errand) -> None:
         """Write a letter and hand it over. Whoever waits for it asks again when it does not come."""

@@ -30,7 +30,7 @@ def is_patient(form: FormData, now: datetime, secret: bytes) -> bool:
     seconds, _, mac = str(form.get(STAMP, "")).partition("-")
     if not (seconds.isascii() and seconds.isdecimal() and len(seconds) < 12):
         return False
-    if not hmac.compare_digest(mac.encode(), _mac(seconds, secret).encode()):
+    if not hmac.compare_digest(mac.encode(errors="replace"), _mac(seconds, secret).encode()):
         return False
     return SHORTEST <= now.timestamp() - int(seconds) <= LONGEST
 

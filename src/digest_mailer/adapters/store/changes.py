@@ -5,7 +5,7 @@ transaction, so that a running send notices; every change counts the audience's 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,8 +14,16 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from digest_mailer.adapters.store import audit
 from digest_mailer.adapters.store.database import Database, next_sequence
 from digest_mailer.adapters.store.open_rows import drop_open_rows
-from digest_mailer.adapters.store.suppressions import lift, suppress
-from digest_mailer.adapters.store.tables import audience_before, consent, consented, delivery, person, subscriber
+from digest_mailer.adapters.store.suppressions import blank_reason, lift, suppress
+from digest_mailer.adapters.store.tables import (
+    audience_before,
+    consent,
+    consented,
+    delivery,
+    former,
+    person,
+    subscriber,
+)
 from digest_mailer.core.address import EmailAddress, address_hash
 from digest_mailer.core.audience import Consent, Ground, Profile, State, Suppression, eligible
 from digest_mailer.core.audit import Note
@@ -24,6 +32,7 @@ from digest_mailer.core.identity import SubscriberId
 from digest_mailer.core.move import Move, after
 from digest_mailer.core.topic import ordinals_of
 
+READER = "reader"  # the actor of what somebody chose themselves
 ERASURE = "erased at the person's wish"  # why an address is suppressed
 
 
@@ -40,18 +49,25 @@ class ChangeStore:
         with self._database.write() as connection:
             if connection.execute(select(person).where(person.c.canonical == profile.address.canonical)).first():
                 return None
-            state, identifier = after(None, move), self._new_id()
-            if state is None:
-                raise ValueError(f"nobody begins with {move}")
-            values = {"id": identifier, "state": state, "created_at": now, "joined_on": given.given_on}
-            connection.execute(insert(subscriber).values(**values, **_subscriber(profile, connection, now)))
-            own = {"subscriber_id": identifier, "address_hash": address_hash(profile.address, self._key)}
-            connection.execute(insert(person).values(**own, **_person(profile)))
-            add_consent(connection, identifier, given, now)
-            facts = {"from": "", "to": state}
-            content = {"address": profile.address.typed, "consent": given.source}
-            audit.append(connection, Note(actor, move, identifier, facts, content), now)
-            return identifier
+            return self.add_inside(connection, profile, given, move, actor, now)
+
+    def add_inside(
+        self, connection: Connection, profile: Profile, given: Consent, move: Move, actor: str, now: datetime
+    ) -> SubscriberId:
+        """A new person, inside a transaction that knows that nobody has the address."""
+        state, identifier = after(None, move), self._new_id()
+        if state is None:
+            raise ValueError(f"nobody begins with {move}")
+        values = {"id": identifier, "state": state, "created_at": now, "joined_on": given.given_on}
+        values["own_choice"] = actor == READER
+        connection.execute(insert(subscriber).values(**values, **_subscriber(profile, connection, now)))
+        own = {"subscriber_id": identifier, "address_hash": address_hash(profile.address, self._key)}
+        connection.execute(insert(person).values(**own, **_person(profile)))
+        add_consent(connection, identifier, given, now)
+        facts = {"from": "", "to": state}
+        content = {"address": profile.address.typed, "consent": given.source}
+        audit.append(connection, Note(actor, move, identifier, facts, content), now)
+        return identifier
 
     def edit(
         self,
@@ -77,7 +93,13 @@ class ChangeStore:
             changed = changes(profile_of(row), profile)
             if not changed:
                 return False
-            update_subscriber(connection, identifier, **_subscriber(profile, connection, now))
+            values = _subscriber(profile, connection, now)
+            if profile.address.canonical != row.canonical:
+                values["generation"] = row.generation + 1  # links in the old mailbox do nothing but leave
+                _keep_former(connection, identifier, row.address_hash)
+            if actor == READER:
+                values["own_choice"] = True
+            update_subscriber(connection, identifier, **values)
             mine = update(person).where(person.c.subscriber_id == identifier)
             connection.execute(mine.values(address_hash=digest, **_person(profile)))
             note = Note(actor, "edit", identifier, {"changed": sorted(changed)}, {**changed, "reason": reason})
@@ -111,14 +133,10 @@ class ChangeStore:
             row = person_row(connection, identifier)
             if row is None or not move_person(connection, identifier, Move.ERASE, actor, "", now):
                 return False
-            suppress(connection, Suppression(row.address_hash, Ground.ERASED, ERASURE, now), now)
-            connection.execute(delete(person).where(person.c.subscriber_id == identifier))
-            _forget_consents(connection, identifier)
-            _forget_before(connection, identifier)
-            connection.execute(update(delivery).where(delivery.c.subscriber_id == identifier).values(slots=None))
-            nothing: dict[str, Any] = {f"topics_{number}": 0 for number in range(4)} | {"all_topics": False}
-            update_subscriber(connection, identifier, **nothing)
-            audit.forget(connection, identifier)
+            for digest in (row.address_hash, *_former(connection, identifier)):
+                suppress(connection, Suppression(digest, Ground.ERASED, ERASURE, now), now)
+                blank_reason(connection, digest, ERASURE)
+            forget_person(connection, identifier)
             return True
 
 
@@ -199,6 +217,28 @@ def _person(profile: Profile) -> dict[str, Any]:
     attributes = json.dumps(dict(profile.attributes), ensure_ascii=False, sort_keys=True)
     own = {"canonical": profile.address.canonical, "typed": profile.address.typed}
     return {**own, "name": profile.name, "attributes": attributes}
+
+
+def forget_person(connection: Connection, identifier: SubscriberId) -> None:
+    """Delete every value of a person, and all words about them."""
+    connection.execute(delete(person).where(person.c.subscriber_id == identifier))
+    connection.execute(delete(former).where(former.c.subscriber_id == identifier))
+    _forget_consents(connection, identifier)
+    _forget_before(connection, identifier)
+    connection.execute(update(delivery).where(delivery.c.subscriber_id == identifier).values(slots=None))
+    nothing: dict[str, Any] = {f"topics_{number}": 0 for number in range(4)} | {"all_topics": False}
+    update_subscriber(connection, identifier, **nothing)
+    audit.forget(connection, identifier)
+
+
+def _keep_former(connection: Connection, identifier: SubscriberId, digest: bytes) -> None:
+    """An address that somebody had: an import of an old list must not take them in a second time."""
+    connection.execute(delete(former).where(former.c.address_hash == digest))
+    connection.execute(insert(former).values(address_hash=digest, subscriber_id=identifier))
+
+
+def _former(connection: Connection, identifier: SubscriberId) -> Sequence[bytes]:
+    return connection.scalars(select(former.c.address_hash).where(former.c.subscriber_id == identifier)).all()
 
 
 def _forget_before(connection: Connection, identifier: SubscriberId) -> None:

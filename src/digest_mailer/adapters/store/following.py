@@ -15,8 +15,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from digest_mailer.adapters.store import audit
 from digest_mailer.adapters.store.conditions import TOPIC_COLUMNS
 from digest_mailer.adapters.store.database import Database, next_sequence, sequence
+from digest_mailer.adapters.store.tables import person, subscriber
 from digest_mailer.adapters.store.tables import segment as segments
-from digest_mailer.adapters.store.tables import subscriber
 from digest_mailer.core.audience import State
 from digest_mailer.core.audit import Note
 from digest_mailer.core.topic import BITS_PER_WORD, Followers, Merged, Topic
@@ -74,6 +74,7 @@ class FollowingStore:
             changes = update(subscriber).where(_follows(old.ordinal))
             values = _merged(old.ordinal, into.ordinal) | {subscriber.c.changed_seq: number}
             people = connection.execute(changes.values({**values, subscriber.c.changed_at: now})).rowcount
+            _merge_wishes(connection, old.ordinal, into.ordinal)
             if people or renamed:
                 next_sequence(connection)
             facts = {"from": old.key, "into": into.key, "people": people, "segments": list(renamed)}
@@ -104,6 +105,17 @@ def _merged(old: int, into: int) -> dict[ColumnElement[int], ColumnElement[int]]
     if _column(old) is _column(into):
         return {_column(old): left.bitwise_or(_bit(into))}
     return {_column(old): left, _column(into): _column(into).bitwise_or(_bit(into))}
+
+
+def _merge_wishes(connection: Connection, old: int, into: int) -> None:
+    """Those who are about to confirm a choice get the other topic by it."""
+    kept = select(person.c.subscriber_id, person.c.wish).where(person.c.wish.is_not(None))
+    for who, text in connection.execute(kept).all():
+        wish = json.loads(text)
+        if old in wish["topics"]:
+            wish["topics"] = sorted({into if one == old else one for one in wish["topics"]})
+            written = json.dumps(wish, ensure_ascii=False, sort_keys=True)
+            connection.execute(update(person).where(person.c.subscriber_id == who).values(wish=written))
 
 
 def _merge_segments(connection: Connection, old: int, into: int) -> tuple[str, ...]:

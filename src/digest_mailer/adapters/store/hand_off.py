@@ -154,7 +154,9 @@ WHERE delivery.id = r.id AND delivery.fence = ?4 AND delivery.attempts = r.befor
 _DUE = f"""
 SELECT json_group_array(json_array(
     d.id, d.subscriber_id, d.artefact_hash, json(d.slots), d.attempts, s.state, s.paused_until,
-    EXISTS (SELECT 1 FROM suppression x WHERE x.address_hash IN (d.address_hash, p.address_hash)),
+    EXISTS (SELECT 1 FROM suppression x WHERE x.address_hash IN (d.address_hash, p.address_hash))
+    OR (p.address_hash <> d.address_hash
+        AND EXISTS (SELECT 1 FROM delivery o WHERE o.issue = d.issue AND o.address_hash = p.address_hash)),
     p.typed, s.generation))
 FROM (SELECT * FROM (SELECT * FROM delivery
                      WHERE mailing_id = ?1 AND state = 'deferred' AND due_at <= ?2 AND {OPEN_ROWS}

@@ -5,7 +5,7 @@ else can change by a form what they had chosen. Whoever gets mail already is lef
 """
 
 import json
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
@@ -14,6 +14,7 @@ from digest_mailer.adapters.store import audit
 from digest_mailer.adapters.store.changes import (
     ChangeStore,
     add_consent,
+    forget_person,
     move_person,
     person_row,
     profile_of,
@@ -21,13 +22,16 @@ from digest_mailer.adapters.store.changes import (
 )
 from digest_mailer.adapters.store.database import Database, next_sequence
 from digest_mailer.adapters.store.suppressions import lift
-from digest_mailer.adapters.store.tables import consent, consented, person
+from digest_mailer.adapters.store.tables import consent, consented, person, subscriber
 from digest_mailer.core.audience import Consent, Ground, Profile, State
 from digest_mailer.core.audit import Note
 from digest_mailer.core.identity import Language, SubscriberId
-from digest_mailer.core.move import Move
+from digest_mailer.core.move import Move, after
+from digest_mailer.core.token import LIFE, Scope
 from digest_mailer.core.topic import ordinals_of, words_of
 
+_PROGRAM = "program"
+_AT_ONCE = 20  # people forgotten with each sign-up
 _LIFTED = (Ground.BOUNCE, Ground.ERASED)  # by the owner of the address
 
 
@@ -40,12 +44,13 @@ class JoiningStore:
 
     def ask(self, profile: Profile, given: Consent, actor: str, now: datetime) -> SubscriberId:
         """Keep what somebody asks for; answers whose address it is."""
-        made = self._changes.add(profile, given, Move.SIGN_UP, actor, now)
-        if made is not None:
-            return made
         with self._database.write() as connection:
+            _forget_unanswered(connection, now)
             found = select(person.c.subscriber_id).where(person.c.canonical == profile.address.canonical)
-            identifier = SubscriberId(connection.execute(found).scalar_one())
+            known = connection.execute(found).scalar()
+            if known is None:
+                return self._changes.add_inside(connection, profile, given, Move.SIGN_UP, actor, now)
+            identifier = SubscriberId(known)
             row = person_row(connection, identifier)
             if row is not None and row.state in (State.PENDING, State.UNSUBSCRIBED, State.BOUNCED):
                 wish = _written(profile, given)
@@ -61,11 +66,12 @@ class JoiningStore:
             row = person_row(connection, identifier)
             if row is None or (row.state != State.PENDING and row.wish is None):
                 return False
+            if after(State(row.state), Move.CONFIRM) is None:
+                return False
             if row.wish is not None:
                 _fulfil(connection, row, now)
             _mark(connection, identifier, now)
-            if not move_person(connection, identifier, Move.CONFIRM, actor, "", now):
-                return False
+            move_person(connection, identifier, Move.CONFIRM, actor, "", now)
             lift(connection, row.address_hash, _LIFTED)
             return True
 
@@ -75,7 +81,9 @@ def _fulfil(connection: Connection, row: Row[Any], now: datetime) -> None:
     profile, given = _read(row)
     words = {f"topics_{number}": word for number, word in enumerate(profile.topics)}
     times = {"changed_at": now, "changed_seq": next_sequence(connection)}
-    update_subscriber(connection, row.id, **words, all_topics=profile.all_topics, language=profile.language, **times)
+    update_subscriber(
+        connection, row.id, **words, all_topics=profile.all_topics, language=profile.language, own_choice=True, **times
+    )
     own = update(person).where(person.c.subscriber_id == row.id)
     connection.execute(own.values(wish=None, name=profile.name or row.name))
     if row.state == State.PENDING:  # nobody confirmed what the first form said
@@ -84,9 +92,33 @@ def _fulfil(connection: Connection, row: Row[Any], now: datetime) -> None:
 
 
 def _mark(connection: Connection, identifier: SubscriberId, now: datetime) -> None:
-    newest = select(func.max(consented.c.consent_id)).where(consented.c.subscriber_id == identifier).scalar_subquery()
+    """The consent that is confirmed is the one of the page; that of a list that came since is another."""
+    given = select(func.max(consent.c.id)).join(consented).where(consented.c.subscriber_id == identifier)
+    own = connection.execute(given.where(consent.c.import_id.is_(None))).scalar()
+    newest = own if own is not None else connection.execute(given).scalar()
     mine = (consented.c.subscriber_id == identifier, consented.c.consent_id == newest)
     connection.execute(update(consented).where(*mine).values(confirmed_at=now))
+
+
+def _forget_unanswered(connection: Connection, now: datetime) -> None:
+    """What nobody confirmed while the link was good was perhaps a stranger's doing: it is not kept."""
+    until = now - timedelta(days=LIFE[Scope.CONFIRM] + 1)
+    listed = (
+        select(consented.c.subscriber_id)
+        .join(consent)
+        .where(
+            consented.c.subscriber_id == subscriber.c.id,
+            (consent.c.import_id.is_not(None)) | consented.c.confirmed_at.is_not(None),
+        )
+    )
+    strangers = select(subscriber.c.id).where(
+        subscriber.c.state == State.PENDING, subscriber.c.created_at < until, ~listed.exists()
+    )
+    for identifier in connection.scalars(strangers.limit(_AT_ONCE)).all():
+        move_person(connection, SubscriberId(identifier), Move.ERASE, _PROGRAM, "", now)
+        forget_person(connection, SubscriberId(identifier))
+    old = person.c.wish.op("->>")("day") < str(until.date())
+    connection.execute(update(person).where(person.c.wish.is_not(None), old).values(wish=None))
 
 
 def _forget_unconfirmed(connection: Connection, identifier: SubscriberId) -> None:

@@ -3,8 +3,8 @@
 Reading a file takes long and holds nothing up: its rows are staged beside the database (`staging`) and compared with
 it. Only then the database is locked, and if the audience has not changed since the comparison, what it found is written
 by a few statements; else it is made again under the lock. So who leaves meanwhile stays away. An import may add people
-and narrow what they get; it never brings back who has left or is suppressed, and doing it twice changes nothing the
-second time.
+and correct what is kept of them, but not what they chose themselves; it never brings back who has left or is
+suppressed, and doing it twice changes nothing the second time.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -29,9 +29,11 @@ _PAUSE = (
     " ELSE max(s.paused_until, g.paused_until) END"
 )
 _SAME_TOPICS = " AND ".join(f"s.topics_{n} = t.topics_{n}" for n in range(4))
+# What readers chose themselves is theirs, and an empty name says nothing.
 _SAME = (
-    "p.typed = t.typed AND p.name = t.name AND p.attributes = t.attributes AND s.language = g.language"
-    f" AND s.all_topics = t.all_topics AND {_SAME_TOPICS} AND s.state = w.result AND s.paused_until IS {_PAUSE}"
+    "p.typed = t.typed AND (t.name = '' OR p.name = t.name) AND p.attributes = t.attributes"
+    f" AND (s.own_choice OR (s.language = g.language AND s.all_topics = t.all_topics AND {_SAME_TOPICS}))"
+    f" AND s.state = w.result AND s.paused_until IS {_PAUSE}"
 )
 _AGREED = (
     "NOT EXISTS (SELECT 1 FROM consented k JOIN consent c ON c.id = k.consent_id"
@@ -40,13 +42,13 @@ _AGREED = (
 COMPARE = (
     "INSERT INTO met SELECT n, who, CASE WHEN kept_out THEN 'kept_out' WHEN same AND NOT agreed THEN 'unchanged'"
     " ELSE 'changed' END, state, paused_until, agreed FROM (SELECT t.n, s.id AS who,"
-    f" u.address_hash IS NOT NULL OR w.gone AS kept_out, {_SAME} AS same, w.result AS state,"
+    f" u.address_hash IS NOT NULL OR w.gone OR s.id IS NULL AS kept_out, {_SAME} AS same, w.result AS state,"
     f" {_PAUSE} AS paused_until, {_AGREED} AS agreed"
     " FROM staged t CROSS JOIN standing g ON g.number = t.standing"
     " LEFT JOIN person p ON p.address_hash = t.hash LEFT JOIN subscriber s ON s.id = p.subscriber_id"
-    " LEFT JOIN suppression u ON u.address_hash = t.hash"
+    " LEFT JOIN suppression u ON u.address_hash = t.hash LEFT JOIN former o ON o.address_hash = t.hash"
     " LEFT JOIN narrowing w ON w.now = s.state AND w.wanted = g.state"
-    " WHERE p.subscriber_id IS NOT NULL OR u.address_hash IS NOT NULL)"
+    " WHERE p.subscriber_id IS NOT NULL OR u.address_hash IS NOT NULL OR o.address_hash IS NOT NULL)"
 )
 FRESH = (
     "INSERT INTO fresh SELECT n, new_id() FROM staged t WHERE NOT EXISTS (SELECT 1 FROM met WHERE n = t.n) ORDER BY n"
@@ -55,6 +57,10 @@ FRESH = (
 _TOPICS = ", ".join(f"topics_{n}" for n in range(4))
 _NEW = "FROM fresh f CROSS JOIN staged t ON t.n = f.n CROSS JOIN standing g ON g.number = t.standing ORDER BY f.n"
 _CHANGED = "FROM met m CROSS JOIN staged t ON t.n = m.n CROSS JOIN standing g ON g.number = t.standing"
+_CHOICES = ", ".join(
+    f"{name} = CASE WHEN subscriber.own_choice THEN subscriber.{name} ELSE {source}.{name} END"
+    for source, name in (("g", "language"), ("t", "all_topics"), *(("t", f"topics_{n}") for n in range(4)))
+)
 _AGREEING = (
     "SELECT t.standing FROM fresh f CROSS JOIN staged t ON t.n = f.n UNION"
     f" SELECT t.standing {_CHANGED} WHERE m.verdict = 'changed' AND m.agreed"
@@ -78,11 +84,11 @@ WRITING = (
     "INSERT INTO import_move (subscriber_id, import_id, from_state, to_state)"
     " SELECT s.id, :run, s.state, m.state FROM met m CROSS JOIN subscriber s ON s.id = m.who"
     " WHERE m.verdict = 'changed' AND s.state <> m.state",
-    "UPDATE subscriber SET state = m.state, paused_until = m.paused_until, language = g.language,"
-    " all_topics = t.all_topics, topics_0 = t.topics_0, topics_1 = t.topics_1, topics_2 = t.topics_2,"
-    f" topics_3 = t.topics_3, changed_at = :now, changed_seq = :sequence {_CHANGED}"
+    f"UPDATE subscriber SET state = m.state, paused_until = m.paused_until, {_CHOICES},"
+    f" changed_at = :now, changed_seq = :sequence {_CHANGED}"
     " WHERE subscriber.id = m.who AND m.verdict = 'changed'",
-    f"UPDATE person SET typed = t.typed, name = t.name, attributes = t.attributes {_CHANGED}"
+    "UPDATE person SET typed = t.typed, name = CASE t.name WHEN '' THEN person.name ELSE t.name END,"
+    f" attributes = t.attributes {_CHANGED}"
     " WHERE person.subscriber_id = m.who AND m.verdict = 'changed'",
     f"INSERT INTO consented (subscriber_id, consent_id) SELECT m.who, g.consent_id {_CHANGED}"
     " WHERE m.verdict = 'changed' AND m.agreed",

@@ -54,9 +54,8 @@ class SuppressionStore:
             if not lift(connection, digest):
                 return False
             owner = _owner(connection, digest)
-            content = {"reason": reason} if owner is not None else {}
-            facts = {"addresses": 1} if owner is not None else {"addresses": 1, "reason": reason}
-            audit.append(connection, Note(actor, "unsuppress", owner, facts, content), now)
+            content = {"reason": reason} if owner is not None else {}  # of a stranger's address nothing is kept
+            audit.append(connection, Note(actor, "unsuppress", owner, {"addresses": 1}, content), now)
             return True
 
 
@@ -75,6 +74,11 @@ def suppress(connection: Connection, entry: Suppression, now: datetime) -> bool:
     if (owner := _owner(connection, entry.digest)) is not None:
         drop_open_rows(connection, owner, "suppressed", now)
     return True
+
+
+def blank_reason(connection: Connection, digest: bytes, reason: str) -> None:
+    """Put this in the place of what was typed about an address."""
+    connection.execute(update(suppression).where(suppression.c.address_hash == digest).values(reason=reason))
 
 
 def lift(connection: Connection, digest: bytes, grounds: Collection[Ground] = tuple(Ground)) -> bool:

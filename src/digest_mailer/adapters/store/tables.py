@@ -97,6 +97,7 @@ subscriber = Table(
     Column("changed_at", Instant, nullable=False),
     Column("changed_seq", BigInteger, nullable=False),
     Column("joined_on", Date, nullable=False, server_default="1970-01-01"),
+    Column("own_choice", Boolean, nullable=False, server_default="0"),  # what they follow they chose themselves
     # everything that segments ask of people but attributes and issues: counting needs no row
     Index(
         "ix_subscriber_audience",
@@ -121,6 +122,15 @@ person = Table(
     Column("name", Text, nullable=False),
     Column("attributes", Text, nullable=False, server_default="{}"),  # JSON object of texts
     Column("wish", Text),  # JSON: what the person asked for in signing up again, until they confirm
+)
+
+# Addresses that somebody had before, so that an old list brings nobody in twice.
+former = Table(
+    "former",
+    metadata,
+    Column("address_hash", LargeBinary(16), primary_key=True),
+    Column("subscriber_id", BigInteger, ForeignKey("subscriber.id"), nullable=False, index=True),
+    sqlite_with_rowid=False,
 )
 
 import_run = Table(

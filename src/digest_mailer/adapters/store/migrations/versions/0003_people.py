@@ -26,6 +26,16 @@ def upgrade() -> None:
     _received()
     _consents()
     _audit()
+    op.add_column("subscriber", sa.Column("own_choice", sa.Boolean(), nullable=False, server_default="0"))
+    op.create_table(
+        "former",
+        sa.Column("address_hash", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("subscriber_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["subscriber_id"], ["subscriber.id"], name=op.f("fk_former_subscriber_id")),
+        sa.PrimaryKeyConstraint("address_hash", name=op.f("pk_former")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_former_subscriber_id", "former", ["subscriber_id"])
     kind = sa.Column("kind", sa.String(length=16), nullable=False, server_default="manual")
     op.add_column("suppression", kind)
     op.add_column("person", sa.Column("wish", sa.Text(), nullable=True))
@@ -40,7 +50,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_budget_until", "budget", ["until"])
     op.add_column("suppression", sa.Column("changed_seq", sa.BigInteger(), nullable=False, server_default="0"))
-    op.execute("UPDATE suppression SET changed_seq = (SELECT value + 0 FROM meta WHERE key = 'sequence')")
 
 
 def _joined() -> None:
