@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -196,13 +197,13 @@ def test_the_page_says_who_and_what_and_has_one_button(shared: App, shared_clien
     assert "<script" not in page
 
 
-def test_the_page_of_somebody_who_left_has_no_button(app: App, client: TestClient) -> None:
+def test_the_pages_of_somebody_who_left_offer_their_data_and_no_more(app: App, client: TestClient) -> None:
     leave, choose = link_token(app, Scope.UNSUBSCRIBE), link_token(app, Scope.PREFERENCES)
     client.post(f"/u/{leave}")
-    for path in (f"/u/{leave}", f"/p/{choose}"):
-        page = client.get(path)
-        assert page.status_code == 200
-        assert "<button" not in page.text
+    buttons = [
+        re.findall(r'<button[^>]*value="([^"]*)"', client.get(path).text) for path in (f"/u/{leave}", f"/p/{choose}")
+    ]
+    assert buttons == [[], ["data", "erase"]]
 
 
 @pytest.mark.parametrize("path", ["/u/", "/p/"])
