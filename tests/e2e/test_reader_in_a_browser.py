@@ -6,6 +6,7 @@ The site runs in this process, so that time can go by without waiting; letters a
 import mailbox
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -102,7 +103,8 @@ def wait(app: App) -> None:
 
 def letter(app: App, area: str) -> str:
     """The path of that kind in the newest letter; it is written behind the answer, so it may be a moment away."""
-    for _ in range(100_000):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         for key in reversed(_keys(app)):
             message = BytesParser(policy=policy.default).parsebytes(mailbox.Maildir(app.maildir).get_bytes(key))
             body = message.get_body(("plain",))
@@ -113,7 +115,10 @@ def letter(app: App, area: str) -> str:
 
 
 def _keys(app: App) -> list[str]:
-    return sorted(mailbox.Maildir(app.maildir, create=False).keys()) if app.maildir.exists() else []
+    """The letters so far; the first may be on its way while its folder is made."""
+    if not all((app.maildir / name).is_dir() for name in ("tmp", "new", "cur")):
+        return []
+    return sorted(mailbox.Maildir(app.maildir, create=False).keys())
 
 
 @pytest.mark.parametrize("language", WORDS)
@@ -138,6 +143,7 @@ def _sign_up(app: App, page: "Page", address: str, words: dict[str, str]) -> Non
     wait(app)
     page.keyboard.press("Tab")
     page.get_by_label(re.compile("address|adresse")).fill(NEW)
+    assert not page.get_by_role("checkbox").first.is_visible()
     page.get_by_label(words["only"]).check()
     page.get_by_label(words["topic"], exact=False).first.check()
     page.get_by_role("button", name=words["sign up"], exact=True).press("Enter")
