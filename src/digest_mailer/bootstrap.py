@@ -67,6 +67,7 @@ if TYPE_CHECKING:  # what renders takes 150 ms to load, what signs 50, and most 
     from digest_mailer.adapters.store.following import FollowingStore
     from digest_mailer.adapters.transports.sandbox import SandboxServer
     from digest_mailer.services.approve import Approver
+    from digest_mailer.services.choosing import Choosing
     from digest_mailer.services.compose import Composer
     from digest_mailer.services.fixing import Fixer
     from digest_mailer.services.joining import Joining
@@ -201,6 +202,14 @@ class App:
     def today(self) -> date:
         """The day it is where the publication is."""
         return self.clock.now().astimezone(ZoneInfo(self.publication.timezone)).date()
+
+    @property
+    def choosing(self) -> "Choosing":
+        """What readers choose themselves, of the topics as the file has them now."""
+        from digest_mailer.services.choosing import Choosing
+
+        catalogue = self.files.vocabulary().catalogue
+        return Choosing(self.subscriptions, catalogue, self.publication.languages, self.clock)
 
     @property
     def joining(self) -> "Joining":

@@ -22,7 +22,7 @@ from digest_mailer.core.audience import (
     Subscriber,
     Suppression,
 )
-from digest_mailer.core.audit import Checked, Entry, Note, Record
+from digest_mailer.core.audit import READER, Checked, Entry, Note, Record
 from digest_mailer.core.budget import Expense
 from digest_mailer.core.delivery import Fate, HandOff, Outcome
 from digest_mailer.core.edition import EditionKey
@@ -137,7 +137,7 @@ class Subscribers(Protocol):
         """The people of a segment, grouped by what decides what they get of an issue with these topics."""
 
     def leave(
-        self, subscriber_id: SubscriberId, reason: str, now: datetime, issue: IssueId | None, actor: str = "reader"
+        self, subscriber_id: SubscriberId, reason: str, now: datetime, issue: IssueId | None, actor: str = READER
     ) -> bool:
         """Unsubscribe the person and drop what is still to be sent to them; False when they had left."""
 

@@ -1,6 +1,5 @@
 """For authors: new, issues, build, approve."""
 
-import getpass
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -146,7 +145,7 @@ def approve_command(session: Session, issue: str, note: str) -> None:
 
     app = session.app()
     library = app.library
-    approval = app.approver(library).approve(library.named(issue), _user(), note)
+    approval = app.approver(library).approve(library.named(issue), session.user, note)
 
     def show(console: "Console") -> None:
         count = len(approval.editions)
@@ -161,13 +160,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as problem:
         raise UsageError(f"cannot read {path}: {problem.strerror}", "check the path") from problem
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
 
 
 def _broken(library: "Library", issues: Sequence[IssueId]) -> list[Diagnostic]:

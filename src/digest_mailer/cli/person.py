@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from digest_mailer.bootstrap import App
-    from digest_mailer.core.audience import Subscriber
     from digest_mailer.core.topic import TopicWords
     from digest_mailer.services.subscriptions import Event
 
@@ -260,8 +259,3 @@ COMMANDS = (
     add_command, edit_command, pause_command, resume_command, reinstate_command, unsubscribe_command, history_command,
     erase_command,
 )  # fmt: skip
-
-
-def describe(person: "Subscriber") -> str:
-    """Address and state."""
-    return f"{person.address} ({person.state})"

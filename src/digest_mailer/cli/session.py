@@ -43,14 +43,19 @@ class Session:
         return build_app(self.directory, self.config)
 
     @property
-    def actor(self) -> str:
-        """Who is at the keyboard, for the audit trail."""
+    def user(self) -> str:
+        """Who is at the keyboard, as the system calls them; empty where it does not know."""
         import getpass
 
         try:
-            return f"cli:{getpass.getuser()}"
+            return getpass.getuser()
         except (KeyError, OSError):
-            return "cli"
+            return ""
+
+    @property
+    def actor(self) -> str:
+        """The same for the audit trail."""
+        return f"cli:{self.user}" if self.user else "cli"
 
     @property
     def asks(self) -> bool:

@@ -20,6 +20,7 @@ from typing import Any
 from digest_mailer.core.identity import SubscriberId
 
 START = bytes(32)  # what the first entry is chained to
+READER = "reader"  # the actor of what somebody did for themselves
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 

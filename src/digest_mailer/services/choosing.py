@@ -13,6 +13,7 @@ from datetime import date, timedelta
 
 from digest_mailer.core.archive import ArchiveEntry
 from digest_mailer.core.audience import Profile, State, Subscriber
+from digest_mailer.core.audit import READER
 from digest_mailer.core.errors import ChangedMeanwhileError, UsageError
 from digest_mailer.core.identity import Language, TopicKey
 from digest_mailer.core.topic import Catalogue, Topic, union
@@ -20,7 +21,6 @@ from digest_mailer.ports import Clock
 from digest_mailer.services.subscriptions import Subscriptions
 
 PAUSES = (1, 3, 6)  # months
-ACTOR = "reader"
 _PAGE = "preferences page"
 _MONTHS = 12
 
@@ -79,7 +79,7 @@ class Choosing:
         if wanted == person.profile:
             return False
         self._check(person, seen)
-        return self.subscriptions.edit(person, wanted, ACTOR, _PAGE, only_if=person.profile)
+        return self.subscriptions.edit(person, wanted, READER, _PAGE, only_if=person.profile)
 
     def pause(self, person: Subscriber, months: int, seen: str) -> date:
         """No mail for so many months; answers the first day with mail again. Raises like `save`."""
@@ -88,13 +88,13 @@ class Choosing:
         until = months_later(self.clock.now().date(), months)
         if not (person.state is State.PAUSED and person.paused_until == until):
             self._check(person, seen)
-            self.subscriptions.pause(person, until, ACTOR, _PAGE)
+            self.subscriptions.pause(person, until, READER, _PAGE)
         return until
 
     def resume(self, person: Subscriber) -> None:
         """End a pause; nothing when there is none."""
         if person.state is State.PAUSED:
-            self.subscriptions.resume(person, ACTOR, _PAGE)
+            self.subscriptions.resume(person, READER, _PAGE)
 
     def _profile(self, person: Subscriber, choice: Choice) -> Profile:
         """The person with the choice. Retired topics, which nobody could tick, stay as they are."""

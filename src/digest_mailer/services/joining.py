@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from digest_mailer.core import budget
 from digest_mailer.core.address import EmailAddress, address_hash
 from digest_mailer.core.audience import Consent, Ground, Profile, State, Subscriber
+from digest_mailer.core.audit import READER
+from digest_mailer.core.move import Move, after
 from digest_mailer.ports import Budgets, Clock, Joiners, Subscribers, Suppressions
 from digest_mailer.services.letters import Kind
 
-ACTOR = "reader"
 SOURCE = "sign-up page"
 _SHUT = (Ground.COMPLAINT, Ground.MANUAL)  # not even a question goes there
 _VERSION = 12  # characters of a hash that name a wording
@@ -49,12 +50,12 @@ class Joining:
         version = hashlib.sha256(wording.encode()).hexdigest()[:_VERSION]
         now = self.clock.now()
         given = Consent(SOURCE, now.date(), wording, version, f"{page} from {network}")
-        person = self.people.get(self.joiners.ask(profile, given, ACTOR, now))
+        person = self.people.get(self.joiners.ask(profile, given, READER, now))
         return self._errand(person)
 
     def confirm(self, person: Subscriber) -> bool:
         """The owner of the address says yes; False when there was nothing to say it to, or they said it before."""
-        return self.joiners.confirm(person.id, ACTOR, self.clock.now())
+        return self.joiners.confirm(person.id, READER, self.clock.now())
 
     def lost_link(self, address: EmailAddress, network: str) -> Errand | None:
         """Somebody wants the link to their page; answers the letter to write, None where none is due. Who has left has
@@ -81,4 +82,4 @@ class Joining:
 
 def is_waiting(person: Subscriber) -> bool:
     """Whether a confirmation could lead anywhere; who is served has given theirs."""
-    return person.state in (State.PENDING, State.UNSUBSCRIBED, State.BOUNCED)
+    return after(person.state, Move.CONFIRM) is not None

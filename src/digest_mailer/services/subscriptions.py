@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from digest_mailer.core.address import AddressError, EmailAddress, address_hash, parse_address
 from digest_mailer.core.audience import MAX_NAME, MAX_VALUE, Consent, Ground, ImportMark, Profile, State, Subscriber
-from digest_mailer.core.audit import Record
+from digest_mailer.core.audit import READER, Record
 from digest_mailer.core.errors import InterlockError, NothingMatched, UsageError
 from digest_mailer.core.identity import is_control
 from digest_mailer.core.move import Move
@@ -61,11 +61,11 @@ class Subscriptions:
             raise NothingMatched(f"nobody subscribes as {address}", "see: digest-mailer subscribers list")
         return found
 
-    def leave(self, person: Subscriber, reason: str, token: Token | None = None, actor: str = "reader") -> bool:
+    def leave(self, person: Subscriber, reason: str, token: Token | None = None, actor: str = READER) -> bool:
         """Unsubscribe; False when the person had left already. Durable when it returns."""
         now = self.clock.now()
         if person.state not in (State.UNSUBSCRIBED, State.ERASED):
-            said = reason if actor == "reader" else "admin"  # words about somebody have no place in a journal
+            said = reason if actor == READER else "admin"  # words about somebody have no place in a journal
             self.departures.note(person.id, self._hash(person), said, now)
         return self.people.leave(person.id, reason, now, token.issue if token else None, actor)
 

@@ -1,8 +1,8 @@
 """The readers' choices: `/p/TOKEN`, to choose topics and language, to pause, and to leave.
 
-As everywhere, GET only shows. A POST says in `do` what is wanted: `save`, `all`, `pause-N` (months), `resume`. It is
-answered with the page as things stand then, so that sending it twice does no harm. The link's token is all it needs;
-who has left can do nothing here.
+As everywhere, GET only shows. A POST says in `do` what is wanted: `save`, `all`, `pause-N` (months), `resume`; `data`
+and `erase` have a letter written. It is answered with the page as things stand then, so that sending it twice does
+no harm. The link's token is all it needs; who has left can only have the letters written.
 """
 
 from dataclasses import dataclass
@@ -23,14 +23,13 @@ from digest_mailer.core.urls import preferences_url, sign_up_url, unsubscribe_ur
 from digest_mailer.rendering.phrases import name_of_language
 from digest_mailer.services.choosing import PAUSES, Choosing, articles_a_month, articles_a_year, mark
 from digest_mailer.services.letters import Kind
-from digest_mailer.web.forms import field, read_form
+from digest_mailer.web.forms import field, read_form, ticked
 from digest_mailer.web.leaving import masked, no_such_link
 from digest_mailer.web.pages import Pages
 from digest_mailer.web.post import Post
 from digest_mailer.web.shelf import Shelf
 
 _LETTERS = {"data": Kind.DATA, "erase": Kind.ERASE}
-MAX_TOPICS = 300  # that a form may name; there are never as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Preferences:
         found = self.app.subscriptions.by_token(text, Scope.PREFERENCES)
         if not found:
             return no_such_link(self.pages, request)
-        asked = _Asked(text, *found, self._choosing())
+        asked = _Asked(text, *found, self.app.choosing)
         wish = _LETTERS.get(field(form, "do")) if form is not None else None
         if wish:
             return self._mail(asked, wish)
@@ -88,7 +87,7 @@ class Preferences:
             raise UsageError("the form says nothing", "open the page again")
         choice = asked.choosing.read(
             all_topics=do == "all" or field(form, "scope") == "all",
-            topics=[str(one) for one in form.getlist("topic")[:MAX_TOPICS]],
+            topics=ticked(form, "topic"),
             language=field(form, "language") or person.language,
             present=person.language,
         )
@@ -149,8 +148,3 @@ class Preferences:
         """The person as they are after what was done."""
         found = self.app.people.get(asked.person.id)
         return _Asked(asked.text, asked.token, found or asked.person, asked.choosing)
-
-    def _choosing(self) -> Choosing:
-        app = self.app
-        catalogue = app.files.vocabulary().catalogue
-        return Choosing(app.subscriptions, catalogue, app.publication.languages, app.clock)

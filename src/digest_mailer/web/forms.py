@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 MAX_BODY = 64 * 1024
+MAX_TICKED = 300  # boxes; there are never as many
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 
@@ -39,6 +40,11 @@ def field(form: FormData, name: str) -> str:
     """A field's text; empty when there is none, or a file in its place."""
     value = form.get(name, "")
     return value if isinstance(value, str) else ""
+
+
+def ticked(form: FormData, name: str) -> list[str]:
+    """The values of the boxes of this name that are ticked."""
+    return [str(one) for one in form.getlist(name)[:MAX_TICKED]]
 
 
 async def is_one_click(request: Request, body: bytes) -> bool:

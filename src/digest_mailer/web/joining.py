@@ -23,16 +23,13 @@ from digest_mailer.core.errors import UsageError
 from digest_mailer.core.identity import Language, is_control
 from digest_mailer.core.token import Scope
 from digest_mailer.core.urls import confirm_url, sign_up_url
-from digest_mailer.services.choosing import Choosing
 from digest_mailer.services.joining import Errand, is_waiting
 from digest_mailer.services.letters import Kind
 from digest_mailer.web import trap
-from digest_mailer.web.forms import field, read_form
+from digest_mailer.web.forms import field, read_form, ticked
 from digest_mailer.web.leaving import masked, no_such_link
 from digest_mailer.web.pages import Pages
 from digest_mailer.web.post import Post
-
-MAX_TOPICS = 300  # that a form may name; there are never as many
 
 Task = Callable[[], Errand | None]  # what is done behind the answer, and the letter that it leads to
 
@@ -87,8 +84,8 @@ class Door:
 
     def _profile(self, form: FormData, language: Language) -> Profile:
         """What somebody asks for. Raises AddressError for the address, UsageError for the topics."""
-        address, choosing = parse_address(field(form, "email").strip()), self._choosing()
-        topics = [str(one) for one in form.getlist("topic")[:MAX_TOPICS]]
+        address, choosing = parse_address(field(form, "email").strip()), self.app.choosing
+        topics = ticked(form, "topic")
         choice = choosing.read(all_topics=field(form, "scope") == "all", topics=topics, language=language)
         if choice.nothing:
             raise UsageError("nothing is chosen", "choose topics")
@@ -97,9 +94,9 @@ class Door:
 
     def _form(self, language: Language, form: FormData, trouble: str) -> Response:
         """The form, with what was typed and what was wrong with it."""
-        ticked = {str(one) for one in form.getlist("topic")}
-        choosing = self._choosing()
-        topics = [(one.key, one.display(language), one.key in ticked) for one in choosing.offered]
+        chosen = set(ticked(form, "topic"))
+        choosing = self.app.choosing
+        topics = [(one.key, one.display(language), one.key in chosen) for one in choosing.offered]
         values: dict[str, Any] = {
             "trouble": trouble,
             "email": field(form, "email")[:320],
@@ -181,11 +178,6 @@ class Door:
             "By sending this I ask that {publication} be mailed to this address, about once a month. I can change "
             "what I get, pause, or leave with one click in each mail."
         ).format(publication=name)
-
-    def _choosing(self) -> Choosing:
-        app = self.app
-        catalogue = app.files.vocabulary().catalogue
-        return Choosing(app.subscriptions, catalogue, app.publication.languages, app.clock)
 
 
 def _name(text: str) -> str:

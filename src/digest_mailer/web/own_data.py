@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from digest_mailer.bootstrap import App
 from digest_mailer.core.audience import Subscriber
+from digest_mailer.core.audit import READER
 from digest_mailer.core.token import Scope
 from digest_mailer.core.urls import data_url, erase_url
 from digest_mailer.web.forms import field, read_form
@@ -63,7 +64,7 @@ class OwnData:
         if request.method != "POST":
             values = {"who": masked(person.address), "action": erase_url(self.pages.site, text)}
             return self.pages.show("erase", values, language=person.language)
-        receipt = self.app.subscriptions.erase(person, "reader")
+        receipt = self.app.subscriptions.erase(person, READER)
         logger.info("somebody was erased")
         sentences = (
             _("Your address, your name and your choices are deleted, and so is what your mails said to you."),

@@ -101,11 +101,6 @@ class Pages:
             logger.warning("%s", problem.what)
             return PlainTextResponse("\n\n".join((title, *paragraphs)) + "\n", status, headers)
 
-    @property
-    def first_language(self) -> Language:
-        """The language of the publication."""
-        return self.app.publication.languages[0]
-
     def spoken(self, language: Language) -> Language:
         """The language of the publication for somebody who wants this one."""
         return self.app.publication.language_for(language)

@@ -26,13 +26,12 @@ from digest_mailer.adapters.store.tables import (
 )
 from digest_mailer.core.address import EmailAddress, address_hash
 from digest_mailer.core.audience import Consent, Ground, Profile, State, Suppression, eligible
-from digest_mailer.core.audit import Note
+from digest_mailer.core.audit import READER, Note
 from digest_mailer.core.errors import ChangedMeanwhileError
 from digest_mailer.core.identity import SubscriberId
 from digest_mailer.core.move import Move, after
 from digest_mailer.core.topic import ordinals_of
 
-READER = "reader"  # the actor of what somebody chose themselves
 ERASURE = "erased at the person's wish"  # why an address is suppressed
 
 
@@ -60,7 +59,7 @@ class ChangeStore:
             raise ValueError(f"nobody begins with {move}")
         values = {"id": identifier, "state": state, "created_at": now, "joined_on": given.given_on}
         values["own_choice"] = actor == READER
-        connection.execute(insert(subscriber).values(**values, **_subscriber(profile, connection, now)))
+        connection.execute(insert(subscriber).values(**values, **subscriber_values(profile, connection, now)))
         own = {"subscriber_id": identifier, "address_hash": address_hash(profile.address, self._key)}
         connection.execute(insert(person).values(**own, **_person(profile)))
         add_consent(connection, identifier, given, now)
@@ -93,7 +92,7 @@ class ChangeStore:
             changed = changes(profile_of(row), profile)
             if not changed:
                 return False
-            values = _subscriber(profile, connection, now)
+            values = subscriber_values(profile, connection, now)
             if profile.address.canonical != row.canonical:
                 values["generation"] = row.generation + 1  # links in the old mailbox do nothing but leave
                 _keep_former(connection, identifier, row.address_hash)
@@ -207,7 +206,8 @@ def person_row(connection: Connection, identifier: SubscriberId) -> Row[Any] | N
     return connection.execute(select(subscriber, person).join(person).where(subscriber.c.id == identifier)).first()
 
 
-def _subscriber(profile: Profile, connection: Connection, now: datetime) -> dict[str, Any]:
+def subscriber_values(profile: Profile, connection: Connection, now: datetime) -> dict[str, Any]:
+    """What of a profile stands in the table of subscribers, as changed now."""
     words = {f"topics_{number}": word for number, word in enumerate(profile.topics)}
     times = {"changed_at": now, "changed_seq": next_sequence(connection)}
     return {**words, "all_topics": profile.all_topics, "language": profile.language, **times}

@@ -18,9 +18,10 @@ from digest_mailer.adapters.store.changes import (
     move_person,
     person_row,
     profile_of,
+    subscriber_values,
     update_subscriber,
 )
-from digest_mailer.adapters.store.database import Database, next_sequence
+from digest_mailer.adapters.store.database import Database
 from digest_mailer.adapters.store.suppressions import lift
 from digest_mailer.adapters.store.tables import consent, consented, person, subscriber
 from digest_mailer.core.audience import Consent, Ground, Profile, State
@@ -52,7 +53,7 @@ class JoiningStore:
                 return self._changes.add_inside(connection, profile, given, Move.SIGN_UP, actor, now)
             identifier = SubscriberId(known)
             row = person_row(connection, identifier)
-            if row is not None and row.state in (State.PENDING, State.UNSUBSCRIBED, State.BOUNCED):
+            if row is not None and after(State(row.state), Move.CONFIRM):
                 wish = _written(profile, given)
                 if wish != row.wish:
                     connection.execute(update(person).where(person.c.subscriber_id == identifier).values(wish=wish))
@@ -79,11 +80,7 @@ class JoiningStore:
 def _fulfil(connection: Connection, row: Row[Any], now: datetime) -> None:
     """Give the person what they wished for last, with its consent."""
     profile, given = _read(row)
-    words = {f"topics_{number}": word for number, word in enumerate(profile.topics)}
-    times = {"changed_at": now, "changed_seq": next_sequence(connection)}
-    update_subscriber(
-        connection, row.id, **words, all_topics=profile.all_topics, language=profile.language, own_choice=True, **times
-    )
+    update_subscriber(connection, row.id, **subscriber_values(profile, connection, now), own_choice=True)
     own = update(person).where(person.c.subscriber_id == row.id)
     connection.execute(own.values(wish=None, name=profile.name or row.name))
     if row.state == State.PENDING:  # nobody confirmed what the first form said

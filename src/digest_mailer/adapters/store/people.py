@@ -27,6 +27,7 @@ from digest_mailer.adapters.store.tables import (
 )
 from digest_mailer.core.address import RESERVED_SECOND, RESERVED_TOP, EmailAddress
 from digest_mailer.core.audience import AudienceGroup, Consent, ImportMark, State, Subscriber
+from digest_mailer.core.audit import READER
 from digest_mailer.core.delivery import Fate, HandOff
 from digest_mailer.core.identity import IssueId, Language, SubscriberId
 from digest_mailer.core.move import Move
@@ -87,7 +88,7 @@ class PeopleStore:
             return groups(connection, issue, topics, segment)
 
     def leave(
-        self, subscriber_id: SubscriberId, reason: str, now: datetime, issue: IssueId | None, actor: str = "reader"
+        self, subscriber_id: SubscriberId, reason: str, now: datetime, issue: IssueId | None, actor: str = READER
     ) -> bool:
         """Unsubscribe the person; False when there is none or they had left already.
 
