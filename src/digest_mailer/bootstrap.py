@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from secrets import token_hex, token_urlsafe
+from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from digest_mailer import config, resources
@@ -34,7 +34,7 @@ from digest_mailer.adapters.store.roster import RosterStore
 from digest_mailer.adapters.store.segments import SegmentStore
 from digest_mailer.adapters.store.suppressions import SuppressionStore
 from digest_mailer.adapters.subscriber_csv import Reading, SubscriberFile
-from digest_mailer.adapters.subscriber_row import REJECT_COLUMNS
+from digest_mailer.adapters.subscriber_row import FIELDS, REJECT_COLUMNS
 from digest_mailer.adapters.system import SystemClock, new_subscriber_id, new_subscriber_ids, sending_lock, this_process
 from digest_mailer.adapters.transports.outbox import OutboxTransport
 from digest_mailer.adapters.transports.smtp import SmtpTransport
@@ -44,13 +44,14 @@ from digest_mailer.core.delivery import HandOff, RetryPolicy
 from digest_mailer.core.dkim import signing_domain
 from digest_mailer.core.errors import ConfigError
 from digest_mailer.core.feedback import FeedbackEvent
-from digest_mailer.core.identity import IssueId
+from digest_mailer.core.identity import ENGLISH, FRENCH, IssueId
+from digest_mailer.core.intake import Column
 from digest_mailer.core.publication import Publication
 from digest_mailer.core.rehearsal import Faults
 from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.ports import Clock, Signer, Transport
 from digest_mailer.services.express import Express
-from digest_mailer.services.importing import Importer
+from digest_mailer.services.importing import Importer, Said
 from digest_mailer.services.interlocks import Interlocks
 from digest_mailer.services.launch import Launcher
 from digest_mailer.services.library import Library
@@ -66,6 +67,7 @@ if TYPE_CHECKING:  # what renders takes 150 ms to load, what signs 50, and most 
     from digest_mailer.adapters.link_probe import LinkProbe
     from digest_mailer.adapters.store.following import FollowingStore
     from digest_mailer.adapters.transports.sandbox import SandboxServer
+    from digest_mailer.services.admission import Admission
     from digest_mailer.services.approve import Approver
     from digest_mailer.services.choosing import Choosing
     from digest_mailer.services.compose import Composer
@@ -76,9 +78,19 @@ if TYPE_CHECKING:  # what renders takes 150 ms to load, what signs 50, and most 
     from digest_mailer.services.suppressing import Suppressing
     from digest_mailer.services.topics import Topics
     from digest_mailer.services.trial import Trial
+    from digest_mailer.services.uploads import Uploads
     from digest_mailer.services.why import Explainer
 
-__all__ = ["REJECT_COLUMNS", "App", "Reading", "SubscriberFile", "build_app", "new_publication", "read_captures"]
+__all__ = [
+    "FIELDS",
+    "REJECT_COLUMNS",
+    "App",
+    "Reading",
+    "SubscriberFile",
+    "build_app",
+    "new_publication",
+    "read_captures",
+]
 
 
 @dataclass
@@ -190,6 +202,29 @@ class App:
         """Takes subscribers in."""
         return Importer(RosterStore(self.database, self.secrets.address, new_subscriber_ids), self.clock)
 
+    def people_file(self, data: BinaryIO, source: str, said: Said) -> SubscriberFile:
+        """A list of people in a file, to be read as somebody says. Raises ContentError when it cannot be used."""
+        return SubscriberFile(data, self.library.vocabulary.catalogue, self._reading(source, said))
+
+    def people_columns(self, data: BinaryIO, source: str, said: Said) -> tuple[Column, ...]:
+        """What each column of such a file is taken for, also where others keep the file from being used."""
+        from digest_mailer.adapters.subscriber_columns import read_columns
+
+        return read_columns(data, self.library.vocabulary.catalogue, self._reading(source, said))
+
+    def _reading(self, source: str, said: Said) -> Reading:
+        languages = tuple(dict.fromkeys((*self.publication.languages, ENGLISH, FRENCH)))
+        today = self.clock.now().date()
+        return Reading(today, languages, said.columns, said.consent, said.topics, said.encoding, source)
+
+    @cached_property
+    def uploads(self) -> "Uploads":
+        """Lists that were uploaded."""
+        from digest_mailer.adapters.upload_folder import UploadFolder
+        from digest_mailer.services.uploads import Uploads
+
+        return Uploads(UploadFolder(self.state / "uploads"), self.clock)
+
     @property
     def subscriptions(self) -> Subscriptions:
         """How people leave."""
@@ -219,6 +254,17 @@ class App:
         key = self.secrets.address
         joiners = JoiningStore(self.database, ChangeStore(self.database, key, new_subscriber_id))
         return Joining(self.people, joiners, self.suppressions, BudgetStore(self.database), key, self.clock)
+
+    @cached_property
+    def admission(self) -> "Admission":
+        """Lets in who works here."""
+        from digest_mailer.adapters.passwords import Argon2Passwords
+        from digest_mailer.adapters.store.accounts import AccountStore
+        from digest_mailer.services.admission import Admission
+
+        accounts, budgets = AccountStore(self.database), BudgetStore(self.database)
+        secret, clock = self.secrets.address, self.clock
+        return Admission(accounts, Argon2Passwords(), budgets, self.trail, secret, clock, lambda: token_urlsafe(32))
 
     def letters(self, library: Library) -> "Letters":
         """Writes letters to single people."""
@@ -260,7 +306,9 @@ class App:
         from digest_mailer.adapters.topic_file import TopicFile
         from digest_mailer.services.topics import Topics
 
-        return Topics(library, TopicFile(self.root), self.following, self.standing, self.clock)
+        following = self.following
+        trail = self.trail if following else None
+        return Topics(library, TopicFile(self.root), following, self.standing, self.clock, trail)
 
     def composer(self, library: Library) -> "Composer":
         """Makes editions."""

@@ -4,25 +4,28 @@ Store ports are synchronous and used from one thread at a time; the transport is
 one contract suite in tests/integration, run on each of its implementations.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
+from digest_mailer.core.account import Account, Role, Ticket, TicketKind
 from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.audience import (
     AudienceGroup,
     Consent,
+    Ground,
     ImportMark,
     ImportResult,
     Profile,
     Reject,
     State,
     Subscriber,
+    SuppressedAddress,
     Suppression,
 )
-from digest_mailer.core.audit import READER, Checked, Entry, Note, Record
+from digest_mailer.core.audit import READER, Checked, Entry, Note, Record, TrailSearch
 from digest_mailer.core.budget import Expense
 from digest_mailer.core.delivery import Fate, HandOff, Outcome
 from digest_mailer.core.edition import EditionKey
@@ -45,6 +48,7 @@ from digest_mailer.core.mailing import (
 )
 from digest_mailer.core.message import Message
 from digest_mailer.core.move import Move
+from digest_mailer.core.people_search import PAGE, PeoplePage, Search
 from digest_mailer.core.segment import Segment
 from digest_mailer.core.topic import Followers, Merged, Topic, TopicWords
 
@@ -124,6 +128,13 @@ class Subscribers(Protocol):
     def listing(self, segment: Segment, states: Sequence[State] = ()) -> Iterator[Subscriber]:
         """The people of a segment by address, of all states or of some."""
 
+    def page(self, search: Search, behind: str = "", before: str = "", size: int = PAGE) -> PeoplePage:
+        """People who are found, by address: the first ones behind this canonical address, or the last ones before
+        one. Whether there are more is sure on the side to which the list was read on."""
+
+    def found(self, search: Search) -> Iterator[Subscriber]:
+        """Everybody who is found, by address."""
+
     def count(self, segment: Segment) -> Mapping[State, int]:
         """How many people of a segment are in each state."""
 
@@ -200,6 +211,66 @@ class Budgets(Protocol):
         """Spend one of each, or nothing when one of them is used up; whether it was spent."""
 
 
+class Accounts(Protocol):
+    """Who works on the publication, and with what they are signed in."""
+
+    def add(self, address: EmailAddress, role: Role, actor: str, now: datetime) -> int | None:
+        """A new account; None when the address has one."""
+
+    def remove(self, number: int, actor: str, now: datetime) -> bool:
+        """End an account, its password and its tickets; False when it is gone."""
+
+    def set_role(self, number: int, role: Role, actor: str, now: datetime) -> bool:
+        """Give an account another role; False when it is gone."""
+
+    def set_password(self, number: int, password: str, actor: str, now: datetime) -> bool:
+        """Keep the hash of a password, and end all tickets; False when the account is gone."""
+
+    def renew_password(self, number: int, password: str) -> None:
+        """The same password, hashed at a higher cost."""
+
+    def set_language(self, number: int, language: Language) -> None:
+        """The language of their pages."""
+
+    def find(self, address: EmailAddress) -> Account | None:
+        """The account of this address, however it is spelled."""
+
+    def get(self, number: int) -> Account | None:
+        """The account of this number."""
+
+    def all(self) -> Sequence[Account]:
+        """All accounts by address."""
+
+    def names(self) -> Mapping[str, str]:
+        """Whom the trail's actors mean, those of removed accounts too."""
+
+    def password(self, number: int) -> str:
+        """The hash of the password; empty when there is none."""
+
+    def put(self, one: Ticket, now: datetime) -> None:
+        """Keep a ticket; those whose time is over go."""
+
+    def ticket(self, digest: bytes, kind: TicketKind, now: datetime) -> Ticket | None:
+        """The ticket of this digest, while it is good."""
+
+    def take(self, digest: bytes, kind: TicketKind, now: datetime) -> Ticket | None:
+        """The same, and it is used up."""
+
+    def drop_tickets(self, number: int) -> None:
+        """End all tickets of an account."""
+
+
+class Passwords(Protocol):
+    """How passwords are kept."""
+
+    def hashed(self, password: str) -> str:
+        """What is kept of a password."""
+
+    def check(self, kept: str, password: str) -> tuple[bool, str]:
+        """Whether the password is right, and what to keep from now on when that is not what is kept. What was kept is
+        empty where there is no password: that takes the same time."""
+
+
 class Suppressions(Protocol):
     """Addresses that get no mail, by their keyed hash."""
 
@@ -209,11 +280,38 @@ class Suppressions(Protocol):
     def all(self) -> Iterator[tuple[Suppression, str]]:
         """Every entry, oldest first, with the address where its person is still known."""
 
+    def page(
+        self, ground: Ground | None, behind: tuple[datetime, bytes] | None, limit: int
+    ) -> Sequence[SuppressedAddress]:
+        """So many entries of a ground or of all, newest first, behind the one with this time and hash."""
+
+    def count(self) -> Mapping[Ground, int]:
+        """How many entries there are, by ground."""
+
+    def known(self, digests: Iterable[bytes]) -> int:
+        """How many of these are on the list."""
+
     def add(self, entries: Iterable[Suppression], actor: str, now: datetime) -> int:
         """Put addresses on the list; answers how many were not on it."""
 
     def remove(self, digest: bytes, actor: str, reason: str, now: datetime) -> bool:
         """Take an address off the list; False when it was not on it."""
+
+
+class UploadedFiles(Protocol):
+    """Files that were uploaded, until they are no longer needed."""
+
+    def keep(self, data: BinaryIO) -> tuple[str, int]:
+        """Write a file; answers its new name and its size. Raises ConfigError when it cannot be written."""
+
+    def open(self, name: str) -> BinaryIO:
+        """The file of this name. Raises NothingMatched when it is gone."""
+
+    def remove(self, name: str) -> None:
+        """Delete it, if it is there."""
+
+    def tidy(self, before: datetime, but: Collection[str]) -> None:
+        """Delete files from before this time, but for these."""
 
 
 class Trail(Protocol):
@@ -224,6 +322,12 @@ class Trail(Protocol):
 
     def records(self, person: SubscriberId | None = None, action: str = "", limit: int = 0) -> Iterator[Record]:
         """Entries, newest first: all, those of a person, of an action; `limit` 0 for all."""
+
+    def page(self, wanted: TrailSearch, before: int, limit: int) -> Sequence[Record]:
+        """The newest so many entries that are wanted, of those with a lower number than `before`; 0 for all."""
+
+    def actions(self) -> Sequence[str]:
+        """Every action that there is an entry of, by name."""
 
     def links(self) -> Iterator[Entry]:
         """The chain as it stands, oldest first."""
@@ -261,11 +365,13 @@ class Segments(Protocol):
     def add(self, segment: Segment, actor: str, now: datetime) -> bool:
         """Keep a segment; False when the name is taken."""
 
-    def edit(self, segment: Segment, actor: str, now: datetime) -> bool:
-        """Give a name another meaning; False when there is none of the name."""
+    def edit(self, segment: Segment, actor: str, now: datetime, only_if: Segment | None = None) -> bool:
+        """Give a name another meaning; False when there is none of the name. Raises ChangedMeanwhileError when it does
+        not mean `only_if`."""
 
-    def remove(self, name: str, actor: str, now: datetime) -> bool:
-        """Forget a name; False when there is none of the name."""
+    def remove(self, name: str, actor: str, now: datetime, only_if: Segment | None = None) -> bool:
+        """Forget a name; False when there is none of the name. Raises ChangedMeanwhileError when it does not mean
+        `only_if`."""
 
     def get(self, name: str) -> Segment | None:
         """The segment of this name."""

@@ -224,7 +224,7 @@ def test_the_settings_are_checked_with_table_and_key(project: Path) -> None:
 
 def test_the_database_is_upgraded_once(project: Path) -> None:
     assert command("-C", project, "--json", "db", "upgrade").json == {
-        "schema": "digest-mailer/db-upgrade/1", "exit": 0, "before": "0003", "after": "0003",
+        "schema": "digest-mailer/db-upgrade/1", "exit": 0, "before": "0004", "after": "0004",
     }  # fmt: skip
 
 

@@ -5,10 +5,8 @@ The site runs in this process, so that time can go by without waiting; letters a
 
 import mailbox
 import re
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from email import policy
 from email.parser import BytesParser
@@ -16,15 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
 
-from components import require
 from core_support import address_of
-from digest_mailer.adapters.browser import find_program
 from digest_mailer.bootstrap import App
 from digest_mailer.core.audience import State
-from digest_mailer.web.app import build_site
 from publication_support import FixedClock, make_publication, person
+from site_support import chromium, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -58,41 +53,9 @@ def app(tmp_path: Path) -> App:
 @pytest.fixture
 def page() -> "Iterator[Page]":
     """A phone without scripts, that reaches this machine only."""
-    require("chromium", "playwright")
-    from playwright.sync_api import sync_playwright
-
-    arguments = [
-        "--no-sandbox",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        "--disable-background-networking",
-    ]
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=find_program(), args=arguments)
+    with chromium() as browser:
         context = browser.new_context(viewport={"width": 375, "height": 800}, java_script_enabled=False)
         yield context.new_page()
-        browser.close()
-
-
-@contextmanager
-def served(app: App) -> Iterator[str]:
-    """The site on a free port of this machine; its address."""
-    server = uvicorn.Server(uvicorn.Config(build_site(app, inbox=False), port=0, log_level="warning", lifespan="off"))
-    ready = threading.Event()
-    startup = server.startup
-
-    async def started(sockets: object = None) -> None:
-        await startup(sockets)  # type: ignore[arg-type]
-        ready.set()
-
-    server.startup = started  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    assert ready.wait(60)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(60)
 
 
 def wait(app: App) -> None:

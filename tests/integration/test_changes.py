@@ -278,6 +278,20 @@ def test_a_wave_made_before_a_suppression_counts_as_of_then(store: Store) -> Non
     assert store.states() == {ANN: "suppressed"}
 
 
+def test_a_wave_made_before_a_suppression_was_lifted_counts_as_of_then(store: Store) -> None:
+    add(store, topics=ALL_WORDS)
+    add(store, "ben@example.org", topics=ALL_WORDS)
+    suppress(store, ANN, Ground.MANUAL)
+    store.approve()
+    assert store.ledger.open_wave(store.approvals.latest(JULY), store.request(now=NOW)) == 1  # type: ignore[arg-type]
+    assert store.suppressions.remove(address_hash(address_of(ANN), KEY), "cli:root", "she asked", NOW)
+    with closing(store.lease()) as lease:
+        assert len(lease.turn((), 10, NOW).claims) == 1
+    assert store.states() == {"ben@example.org": "claimed"}
+    assert store.sql("SELECT count(*) FROM lifted_later") == [(0,)]
+    assert store.ledger.open_wave(store.approvals.latest(JULY), store.request(now=NOW)) == 1  # type: ignore[arg-type]
+
+
 def test_a_complaint_weighs_more_than_what_was_listed(store: Store) -> None:
     suppress(store, ANN, Ground.BOUNCE)
     suppress(store, ANN, Ground.COMPLAINT)

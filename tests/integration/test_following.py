@@ -14,8 +14,11 @@ from core_support import JULY
 from digest_mailer.adapters.store.audience import write_all
 from digest_mailer.adapters.store.audit import AuditStore
 from digest_mailer.adapters.store.following import FollowingStore
+from digest_mailer.adapters.store.joining import JoiningStore
 from digest_mailer.adapters.store.segments import segment_to_json
-from digest_mailer.core.audience import State
+from digest_mailer.core.address import parse_address
+from digest_mailer.core.audience import Consent, Profile, State
+from digest_mailer.core.audit import READER
 from digest_mailer.core.identity import TopicKey
 from digest_mailer.core.segment import Segment
 from digest_mailer.core.topic import MAX_TOPICS, Followers, Merged, Topic, ordinals_of, words_of
@@ -130,6 +133,16 @@ def test_segments_that_ask_for_the_old_topic_ask_for_the_other(store: Store) -> 
         "some": {"any": [0, 5, 251]},
     }
     assert follow(store).segments(3) == ()
+
+
+def test_what_somebody_asked_for_and_has_not_confirmed_is_merged_too(store: Store) -> None:
+    store.load(candidate("gone@example.org", [0], state=State.UNSUBSCRIBED))
+    joiners, address = JoiningStore(store.database, store.changes), parse_address("gone@example.org")
+    asked = Profile(address, topics=words_of([3, 5, 251]))
+    who = joiners.ask(asked, Consent("sign-up page", NOW.date()), READER, NOW)
+    follow(store).merge(OLD, FAR, "cli", LATER)
+    assert joiners.confirm(who, READER, LATER)
+    assert people_of(store)[who] == (frozenset({5, 200, 251}), False)
 
 
 def test_a_segment_is_kept_in_the_form_that_a_merge_reads() -> None:

@@ -1,8 +1,9 @@
 """Imports as they happen: staged beside the database, merged at once, and whoever leaves meanwhile stays away."""
 
+import gc
 import json
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,7 @@ from digest_mailer.adapters.store import roster, roster_sql, runs
 from digest_mailer.adapters.store import staging as staging_module
 from digest_mailer.adapters.store.database import BUSY_SECONDS
 from digest_mailer.adapters.store.staging import TWICE
+from digest_mailer.adapters.system import new_subscriber_ids
 from digest_mailer.core.address import address_hash
 from digest_mailer.core.audience import Candidate, Consent, ImportResult, Reject, State
 from digest_mailer.core.intake import Batch, Origin, row_of
@@ -142,7 +144,7 @@ def test_the_audience_is_counted_up_once(store: Store) -> None:
 
 def test_a_merge_that_fails_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     before = store.dump()
-    monkeypatch.setattr(roster, "WRITING", (*roster_sql.WRITING, "INSERT INTO nowhere VALUES (1)"))
+    monkeypatch.setattr(roster, "NEW", (*roster_sql.NEW, "INSERT INTO nowhere VALUES (1)"))
     monkeypatch.setattr(roster, "_MANY", 1)
     with store.roster.staging() as staging:
         staging.take(batch(candidate(ANN), candidate("bob@clinic.ca")))
@@ -179,6 +181,41 @@ def test_people_lie_in_the_order_of_their_hashes(store: Store) -> None:
     hashes = [digest for (digest,) in store.sql("SELECT address_hash FROM person ORDER BY subscriber_id")]
     assert hashes == sorted(hashes)
     assert len({one.id for one in store.people.listing(EVERYBODY)}) == 50
+
+
+@given(st.integers(0, 400))
+def test_new_ids_are_random_and_ascend(number: int) -> None:
+    ids = [*new_subscriber_ids(number)]
+    assert len(ids) == len({*ids, *new_subscriber_ids(number)}) / 2 == number
+    assert ids == sorted(ids)
+    assert all(0 < one < 2**63 for one in ids)
+    if number > 100:
+        assert {one >> 62 for one in ids} == {one & 1 for one in ids} == {0, 1}, "every bit is drawn"
+
+
+def test_the_same_again_writes_no_person(store: Store) -> None:
+    people = [candidate(ANN, (1,)), candidate("bob@clinic.ca")]
+    store.load(*people)
+    tables = ("subscriber", "person", "consent", "consented", "import_move")
+    before = [store.sql(f"SELECT * FROM {name}") for name in tables]  # noqa: S608
+    assert store.load(*people) == ImportResult(unchanged=2)
+    assert [store.sql(f"SELECT * FROM {name}") for name in tables] == before  # noqa: S608
+
+
+def test_one_import_creates_changes_leaves_and_keeps_out(store: Store) -> None:
+    store.load(candidate(ANN, (1,)), candidate("bob@clinic.ca"), candidate("cyd@clinic.ca"))
+    store.suppress("cyd@clinic.ca")
+    rows = (candidate(ANN, (2,)), candidate("bob@clinic.ca"), candidate("cyd@clinic.ca"), candidate("new@clinic.ca"))
+    assert store.load(*rows) == ImportResult(created=1, changed=1, unchanged=1, kept_out=1)
+    assert store.person(ANN).topics == candidate(ANN, (2,)).topics
+
+
+def test_circles_are_looked_for_as_before_when_an_import_is_over(store: Store) -> None:
+    before = gc.get_threshold()
+    with suppress(ZeroDivisionError), store.roster.staging():
+        assert gc.get_threshold() > before
+        raise ZeroDivisionError
+    assert gc.get_threshold() == before
 
 
 def test_rejects_stop_an_import_unless_they_are_kept(store: Store) -> None:

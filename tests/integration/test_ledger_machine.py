@@ -264,7 +264,7 @@ class Mailings(RuleBasedStateMachine):
         self.eye.execute("SELECT 1 FROM delivery").fetchall()
         numbers = count(1)  # no chance in it: ids decide the order of rows
         ids = (SubscriberId(number * 40503 % 65536) for number in numbers)
-        self.store.roster = RosterStore(self.store.database, KEY, lambda number: [*islice(ids, number)])
+        self.store.roster = RosterStore(self.store.database, KEY, lambda number: islice(ids, number))
         self.alive: set[str] = set()
         self.store.ledger._runs = self.alive.__contains__
         self.approval = self.store.approve()

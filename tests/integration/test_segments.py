@@ -19,6 +19,7 @@ from digest_mailer.adapters.store.counts import count
 from digest_mailer.adapters.store.segments import segment_from_json, segment_to_json
 from digest_mailer.adapters.store.tables import wave
 from digest_mailer.core.audience import AudienceGroup, Consent, State, Subscriber
+from digest_mailer.core.errors import ChangedMeanwhileError
 from digest_mailer.core.identity import ENGLISH, IssueId, Language
 from digest_mailer.core.segment import EVERYBODY, Segment, matches
 from digest_mailer.core.topic import NO_TOPICS, intersect, words_of
@@ -308,6 +309,19 @@ def test_a_name_of_a_segment_is_taken_once(store: Store) -> None:
     assert not store.segments.add(Segment("a", languages=(FRENCH,)), ACTOR, NOW)
     assert store.segments.get("a") == Segment("a")
     assert store.segments.get("b") is None
+
+
+def test_a_segment_that_means_something_else_meanwhile_is_left_alone(store: Store) -> None:
+    old, new = Segment("a", attributes={"role": ("x",)}), Segment("a", languages=(FRENCH,))
+    store.segments.add(old, ACTOR, NOW)
+    assert store.segments.edit(new, ACTOR, NOW, only_if=old)
+    before = store.dump()
+    with pytest.raises(ChangedMeanwhileError):
+        store.segments.edit(Segment("a"), ACTOR, NOW, only_if=old)
+    with pytest.raises(ChangedMeanwhileError):
+        store.segments.remove("a", ACTOR, NOW, only_if=old)
+    assert store.dump() == before
+    assert store.segments.remove("a", ACTOR, NOW, only_if=replace(new, name=""))
 
 
 def test_what_is_done_to_segments_is_on_record(store: Store) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 from lxml import html as lxml_html
 from starlette.testclient import TestClient
 
@@ -340,6 +341,15 @@ def test_the_stylesheet_has_the_themes_colours_and_loads_nothing(app: App) -> No
     assert app.publication.theme.accent in answer.text
     assert app.publication.theme.dark_ink in answer.text
     assert "url(" not in answer.text
+
+
+def test_the_icon_is_the_publication_s_letter_in_its_colours(app: App) -> None:
+    answer = client_of(app).get("/icon.svg")
+    assert answer.headers["content-type"] == "image/svg+xml"
+    drawing = etree.fromstring(answer.content)
+    texts = [part.text for part in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts == [app.publication.name[0]]
+    assert app.publication.theme.accent in answer.text
 
 
 @pytest.mark.parametrize("path", ["/digest/issues/", "/issues/"])

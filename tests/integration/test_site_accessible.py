@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from accessible_support import flaws
 from digest_mailer.adapters.browser import Browser
 from digest_mailer.bootstrap import App
 from digest_mailer.core.identity import ENGLISH
@@ -28,14 +29,6 @@ def app(tmp_path: Path) -> App:
 def client(app: App) -> TestClient:
     """Its site."""
     return TestClient(build_site(app, inbox=False), base_url="http://127.0.0.1", follow_redirects=False)
-
-
-def flaws(browser: Browser, client: TestClient, html: str) -> list[object]:
-    """Everything wrong with a page on a screen. The guest of this browser fetches nothing, so its style comes along."""
-    css = client.get("/site.css").text
-    dressed, count = re.subn(r'<link rel="stylesheet" href="[^"]*site\.css">', lambda _: f"<style>{css}</style>", html)
-    assert count == 1
-    return list(browser.look(dressed))
 
 
 @PEOPLE

@@ -4,6 +4,8 @@ import json
 import mailbox
 import re
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
@@ -138,6 +140,22 @@ def test_a_confirmation_twice_is_once(app: App, client: TestClient) -> None:
     assert (again.status_code, "You are subscribed" in again.text) == (200, True)
     assert table_rows(app) == before
     assert len(letters(app)) == 2
+
+
+def test_of_confirmations_at_the_same_moment_one_counts(app: App, client: TestClient) -> None:
+    sign_up(app, client)
+    found = app.subscriptions.by_token(link(letters(app)[0]).rpartition("/")[2], Scope.CONFIRM)
+    assert found
+    start = threading.Barrier(4)
+
+    def confirm() -> bool:
+        start.wait(60)
+        return app.joining.confirm(found[1])
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [one.result() for one in [pool.submit(confirm) for _ in range(4)]]
+    assert sorted(answers) == [False, False, False, True]
+    assert [one.action for one in app.trail.records(found[1].id)] == ["confirm", "sign-up"]
 
 
 def test_a_letter_is_of_no_list_and_says_that_a_program_wrote_it(app: App, client: TestClient) -> None:

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from core_support import address_of
 from digest_mailer.core import address as module
-from digest_mailer.core.address import AddressError, address_hash, address_hasher, parse_address, plain_address
+from digest_mailer.core.address import (
+    AddressError,
+    address_hash,
+    address_hasher,
+    parse_address,
+    plain_address,
+    plain_addresses,
+)
 from digest_mailer.core.identity import is_control
 
 
@@ -148,6 +155,39 @@ def test_the_short_way_and_the_long_way_agree(local: str, domain: str, end: str)
 )
 def test_a_usual_address_takes_the_short_way(text: str) -> None:
     assert plain_address(text) is not None
+
+
+MANY = st.lists(st.sampled_from(["ann@clinic.ca", "o'neill+news@mail.clinic.ca", "a.b@x.test"]), max_size=4)
+ODD = [
+    "",
+    "Ann@clinic.ca",
+    "POSTMASTER@a.org",
+    "ann@Clinic.ca",
+    "a@x.ca\nb@x.ca",
+    "a@x.ca\n",
+    "\na@x.ca",
+    "a@@x.ca",
+    "a@-.ca",
+]
+ODD += ["a" * 65 + "@x.ca", "a" * 64 + "@x.ca", "ann@clinic.ça", ".a@x.ca", "a..b@x.ca", "a@x", " a@x.ca"]
+
+
+@given(MANY, st.builds("{}@{}".format, ANY_LOCALS, ANY_DOMAINS), MANY)
+def test_many_together_are_read_as_each_by_itself(before: list[str], odd: str, behind: list[str]) -> None:
+    for texts in (before, [*before, odd, *behind]):
+        assert [*plain_addresses(texts)] == [plain_address(text) for text in texts]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_one_among_many_is_read_as_by_itself(odd: str) -> None:
+    texts = ["ann@clinic.ca", odd, "bob@clinic.ca"]
+    assert [*plain_addresses(texts)] == [plain_address(text) for text in texts]
+
+
+def test_usual_addresses_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(module, "plain_address")
+    texts = ("ann@clinic.ca", "o'neill+news@mail.clinic.ca")
+    assert plain_addresses(texts) is texts
 
 
 @given(LOCALS, st.binary(min_size=1, max_size=100))

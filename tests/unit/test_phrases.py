@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po
 from core_support import ROOT
 from digest_mailer.core.errors import ContentError
 from digest_mailer.core.identity import ENGLISH, FRENCH, IssueId, Language
-from digest_mailer.rendering.phrases import direction_of, read_phrases, untranslated
+from digest_mailer.rendering.phrases import direction_of, name_of_language, read_phrases, untranslated
 from rendering_support import SOURCES
 
 MAIL = "translations/fr.po"
@@ -89,6 +89,11 @@ def test_directions() -> None:
     assert [direction_of(Language(tag)) for tag in ("en", "fr", "he", "ar", "fr-CA", "qqq")] == [
         "ltr", "ltr", "rtl", "rtl", "ltr", "ltr",
     ]  # fmt: skip
+
+
+def test_what_languages_call_themselves() -> None:
+    names = [name_of_language(Language(tag)) for tag in ("en", "fr", "de", "qqq", "no tag")]
+    assert names == ["English", "Français", "Deutsch", "qqq", "no tag"]
 
 
 def test_a_language_without_words_is_refused_with_what_to_do() -> None:

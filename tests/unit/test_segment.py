@@ -14,10 +14,10 @@ from digest_mailer.core.audience import State, Subscriber
 from digest_mailer.core.errors import UsageError
 from digest_mailer.core.identity import ENGLISH, IssueId, SubscriberId, TopicKey
 from digest_mailer.core.segment import EVERYBODY, Segment, matches, parts
-from digest_mailer.core.segment_form import Condition, Draft, period, words
+from digest_mailer.core.segment_form import Condition, Draft, period, read_pair, words, write_pair
 from digest_mailer.core.segment_text import looks_like_expression, parse, write
 from digest_mailer.core.topic import MAX_TOPICS, Catalogue, Topic, words_of
-from segment_support import DAYS, ISSUES, LANGUAGES, attributes, segments, segments_of_one, topic_sets
+from segment_support import DAYS, ISSUES, LANGUAGES, attributes, segments, segments_of_one, texts, topic_sets
 
 ordinals = st.frozensets(st.integers(0, MAX_TOPICS - 1), max_size=4)
 JUNE, MAY = IssueId("2023-06"), IssueId("2023-05")
@@ -132,6 +132,35 @@ def test_a_draft_of_its_words_is_the_segment(segment: Segment) -> None:
         for value in values:
             draft.add(condition, value, attribute)
     assert draft.segment(segment.name) == segment
+
+
+@given(texts | st.text(max_size=20), texts | st.text(max_size=20))
+def test_an_attribute_is_read_back_as_it_was_written_in_a_line(name: str, value: str) -> None:
+    line = write_pair(name, value)
+    assert not re.search(r"[\r\n]", line)
+    assert read_pair(f" {line} ") == (name, value)
+
+
+@pytest.mark.parametrize(
+    ("line", "pair"),
+    [
+        ("role=clinician", ("role", "clinician")),
+        (" Role = General Hospital ", ("role", "General Hospital")),
+        ("role=", ("role", "")),
+        ("a=b=c", ("a", "b=c")),
+        ('"Work Place" = "a ""b"', ("Work Place", '"a ""b"')),
+        ('"a=b"="x\\"y\\\\\\n"', ("a=b", 'x"y\\\n')),
+        ('""=x', ("", "x")),
+    ],
+)
+def test_a_line_of_an_attribute_is_understood(line: str, pair: tuple[str, str]) -> None:
+    assert read_pair(line) == pair
+
+
+@pytest.mark.parametrize("line", ["role", "=x", "", '"role', '"role"x=1', '"role"'])
+def test_what_is_no_attribute_is_refused(line: str) -> None:
+    with pytest.raises(UsageError, match="is not NAME=VALUE"):
+        read_pair(line)
 
 
 @given(st.text(alphabet='any:=<>,"\\ topicsejrd0123-#', max_size=40) | st.text(max_size=20))

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from core_support import CORPUS, TODAY, catalogue
 from digest_mailer.adapters.subscriber_csv import Reading, SubscriberFile
+from digest_mailer.adapters.subscriber_row import RowReader
+from digest_mailer.adapters.subscriber_text import read_blocks
 from digest_mailer.core.audience import Candidate, Consent, Reject
 from digest_mailer.core.errors import ContentError
+from digest_mailer.core.identity import is_control
 from digest_mailer.core.intake import IntakeRow, row_of
 
 CASES = sorted((CORPUS / "subscribers").glob("*.csv"))
@@ -75,7 +78,9 @@ cells = st.tuples(
     ),
     st.sampled_from(["Ann", " Ann ", "Amélie", "'=1", "x" * 201, "", "Eve\u2028"]),
     st.sampled_from(["", "en", "fr", "French", "de"]),
-    st.sampled_from(["", "ALL", "Empathy", "empathy; CBT", "Empathy;CBT", "CBT|Empathy", "nonsense", "ALL;CBT"]),
+    st.sampled_from(
+        ["", "ALL", "Empathy", "empathy; CBT", "Empathy;CBT", "CBT|Empathy", "CBT;CBT", "nonsense", "ALL;CBT"]
+    ),
     st.sampled_from(["", "active", "paused", "Unsubscribed", "gone"]),
     st.sampled_from(["", "2099-01-01", "soon"]),
     st.sampled_from(["", "form"]),
@@ -90,6 +95,7 @@ OTHER = ("bob@clinic.ca", *PLAIN[1:])
 @given(st.lists(cells, min_size=1, max_size=12))
 @example([PLAIN, OTHER])
 @example([PLAIN, OTHER, PLAIN])
+@example([PLAIN, (*OTHER[:3], "CBT;CBT", *OTHER[4:])])
 @example([PLAIN, (OTHER[0], "'=1", *OTHER[2:])])
 @example([PLAIN, (OTHER[0], " Ann ", *OTHER[2:])])
 def test_any_rows_read_the_same_in_batches(rows: list[tuple[str, ...]]) -> None:
@@ -112,6 +118,28 @@ def test_a_row_whose_parts_are_known_is_not_read_again(monkeypatch: pytest.Monke
     monkeypatch.setattr(type(reader), "read", lambda _self, row, row_cells: count(row, row_cells))
     (batch,) = file.batches()
     assert ([row[0] for row in batch.rows], read) == ([*range(2, 52)], [2])
+
+
+@given(st.text('a,é"\n\r\t\x0b\x1c\x85\u2028', max_size=30))
+def test_lines_end_where_the_csv_module_ends_them(text: str) -> None:
+    blocks = [*read_blocks(io.BytesIO(text.encode()), "utf-8", "the file")]
+    assert [line for block in blocks for line in block.lines] == [*io.StringIO(text, newline="")]
+    assert all(block.clean for block in blocks) == (not any(is_control(char) for char in text if char not in "\r\n"))
+
+
+def test_one_odd_row_does_not_slow_its_neighbours_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [("ann@clinic.ca", *PLAIN[1:]), *((f"eve{n}@clinic.ca", " Eve ", *PLAIN[2:]) for n in range(3)),
+            *((f"bob{n}@clinic.ca", *PLAIN[1:]) for n in range(50))]  # fmt: skip
+    file, known, read = opened((HEADER + "".join(",".join(row) + "\n" for row in rows)).encode()), RowReader.read, []
+
+    def count(self: RowReader, row: int, row_cells: list[str]) -> Candidate | Reject:
+        read.append(row)
+        return known(self, row, row_cells)
+
+    monkeypatch.setattr(RowReader, "read", count)
+    (batch,) = file.batches()
+    assert [row[0] for row in batch.rows] == [*range(2, 56)]
+    assert read == [2, 3, 4, 5]
 
 
 def test_rows_are_numbered_as_they_stand_over_many_batches() -> None:

@@ -25,7 +25,7 @@ _TYPE_SHAPE = {"key": str, "name": str, "name_fr": str}
 _KINDS = {int: "a whole number", str: "text in quotation marks", list: "a list", bool: "true or false"}
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # with its end
 _PUBLISHED = re.compile(rb"""["']?published["']?\s*:""")
-_TEMPLATE_SUFFIXES = (".j2", ".css", ".po")
+_TEMPLATE_SUFFIXES = (".j2", ".css", ".js", ".po")
 
 
 class IssueFiles:

@@ -1,6 +1,5 @@
 """For admins: audit list, verify, export."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +7,12 @@ import click
 
 from digest_mailer.cli.files import written
 from digest_mailer.cli.session import Group, Session, table
-from digest_mailer.core.audit import START
+from digest_mailer.core.audit import as_line, is_in_chain, told
 from digest_mailer.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from digest_mailer.bootstrap import App
     from digest_mailer.core.audit import Record
 
 
@@ -37,9 +35,8 @@ def list_command(session: Session, action: str, person: str | None, limit: int) 
     def show(console: "Console") -> None:
         listing = table("#", "when (UTC)", "who", "what", "whom", "facts")
         for one in records:
-            facts = ", ".join(f"{name}: {value}" for name, value in {**one.facts, **_words(one)}.items())
             whom = str(one.subscriber or "")
-            listing.add_row(str(one.number), f"{one.at:%Y-%m-%d %H:%M:%S}", one.actor, one.action, whom, facts)
+            listing.add_row(str(one.number), f"{one.at:%Y-%m-%d %H:%M:%S}", one.actor, one.action, whom, told(one))
         console.print(listing)
 
     data = {"entries": [_as_data(one) for one in records]}
@@ -54,7 +51,7 @@ def verify_command(session: Session, head: str | None) -> None:
     app = session.app()
     checked = app.trail.verify()
     faults = list(checked.faults)
-    if head is not None and not _is_in_chain(app, head.strip().lower()):
+    if head is not None and not is_in_chain(app.trail.links(), head):
         faults.append("the head that was written down is not in the chain: entries behind it were taken out or changed")
 
     def show(console: "Console") -> None:
@@ -80,29 +77,9 @@ def export_command(session: Session, output: Path) -> None:
     count = 0
     with written(output) as file:
         for one in app.trail.links():
-            digest = one.digest.hex() if one.digest else None
-            line = {
-                "number": one.number,
-                "at": one.at,
-                "actor": one.actor,
-                "action": one.action,
-                "subscriber": one.subscriber,
-                "facts": json.loads(one.facts),
-                "digest": digest,
-                "chain": one.chain.hex(),
-            }
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(as_line(one))
             count += 1
     session.say(f"{count} entries")
-
-
-def _is_in_chain(app: "App", head: str) -> bool:
-    """Whether the chain went through this head; the first of all is that of a trail without entries."""
-    return head == START.hex() or any(entry.chain.hex() == head for entry in app.trail.links())
-
-
-def _words(record: "Record") -> dict[str, Any]:
-    return {"words": "erased"} if record.erased else dict(record.content)
 
 
 def _as_data(record: "Record") -> dict[str, Any]:

@@ -66,8 +66,9 @@ def demo_command(session: Session, directory: Path | None, no_serve: bool) -> No
         session.finish("demo", told.data | {"inbox": address, "serve": again}, show, exit_code(told.ended))
     show(session.console())
     session.say("Ctrl-C ends it.")
-    from digest_mailer.cli.serving import run_site
+    from digest_mailer.cli.serving import run_site, say_way_in
 
+    say_way_in(session, app, "127.0.0.1", port)
     run_site(app, "127.0.0.1", port)
     raise click.exceptions.Exit(int(ExitCode.DONE))
 

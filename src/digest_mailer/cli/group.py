@@ -17,7 +17,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Start": {
         "init": ("start", "Make the files of a new publication."),
         "demo": ("demo", "Send the sample issue to sample people, in an inbox of your own."),
-        "serve": ("serving", "Serve the archive, the unsubscribe pages and the sandbox inbox."),
+        "serve": ("serving", "Serve the archive, the readers' pages, the admins' pages and the sandbox inbox."),
     },
     "Write": {
         "new": ("author", "Make issue files from captures of past issues."),
@@ -50,6 +50,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "inbox": ("serving", "Receive mail on this machine, and show it."),
         "db": ("care", "Bring the database up to date."),
         "config": ("care", "Check the settings."),
+        "admins": ("admins", "Who may work on the pages, and how they get in."),
         "keys": ("keys", "Make, show and change the keys that sign mail."),
     },
 }

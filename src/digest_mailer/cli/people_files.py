@@ -1,6 +1,5 @@
 """For admins: subscribers import and export. Commands of the group `subscribers`."""
 
-import hashlib
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -18,18 +17,14 @@ from digest_mailer.cli.rejected_rows import check_writable, write_rejects
 from digest_mailer.cli.session import Command, Session, table
 from digest_mailer.core.audience import State
 from digest_mailer.core.errors import ExitCode, UsageError
-from digest_mailer.core.identity import ENGLISH, FRENCH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rich.console import Console
 
-    from digest_mailer.bootstrap import App, SubscriberFile
-    from digest_mailer.services.importing import Imported
+    from digest_mailer.bootstrap import App
+    from digest_mailer.services.importing import Imported, Said
 
 _SHOWN_REJECTS = 20
-_CHUNK = 1 << 20
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 Step = Callable[[int], None]
 
@@ -68,9 +63,11 @@ def import_command(
 
     Exports of Mailchimp, Substack, Kit and listmonk are recognised by their columns.
     """
-    how = {"columns": _columns(given["columns"]), "topics": given["topics"], "encoding": _encoding(given["encoding"])}
-    how |= {"consent": read_consent(consent) if consent is not None else None}
-    read = _import(session, file, how, apply=apply, rejects=rejects)
+    from digest_mailer.services.importing import Said
+
+    agreed = read_consent(consent) if consent is not None else None
+    said = Said(_columns(given["columns"]), agreed, given["topics"], given["encoding"])
+    read = _import(session, file, said, apply=apply, rejects=rejects)
     imported = read.imported
     result = imported.result
     counts = {"new": result.created, "changed": result.changed, "unchanged": result.unchanged,
@@ -122,21 +119,21 @@ COMMANDS = (import_command, export_command)
 
 def import_file(app: "App", path: Path, actor: str) -> "Imported":
     """Import a CSV file of which every row is good, at once. Raises UsageError when it cannot be read."""
-    from digest_mailer.services.importing import Asked
+    from digest_mailer.services.importing import Asked, Said, file_digest
 
     with _opened(path) as (name, data):
-        file = _file(app, name, data, {})
-        return app.importer.run(file.batches(), name, lambda: _digest(data), Asked(apply=True, actor=actor))
+        file = app.people_file(data, name, Said())
+        return app.importer.run(file.batches(), name, lambda: file_digest(data), Asked(apply=True, actor=actor))
 
 
-def _import(session: Session, path: Path, how: "Mapping[str, Any]", *, apply: bool, rejects: Path | None) -> _Read:
-    from digest_mailer.services.importing import Asked
+def _import(session: Session, path: Path, said: "Said", *, apply: bool, rejects: Path | None) -> _Read:
+    from digest_mailer.services.importing import Asked, file_digest
 
     if rejects:
         check_writable(rejects, path)
     app, rows = session.app(), 0
     with _opened(path) as (name, data):
-        file = _file(app, name, data, how)
+        file = app.people_file(data, name, said)
         with _progress(session, data, name) as step:
 
             def count(number: int) -> None:
@@ -145,18 +142,10 @@ def _import(session: Session, path: Path, how: "Mapping[str, Any]", *, apply: bo
                 step(number)
 
             asked = Asked(apply, rejects is not None, session.actor)
-            imported = app.importer.run(file.batches(), name, lambda: _digest(data), asked, count)
+            imported = app.importer.run(file.batches(), name, lambda: file_digest(data), asked, count)
         if rejects:
             write_rejects(rejects, file, imported.rejects)
         return _Read(imported, name, rows, file.encoding, file.kind)
-
-
-def _file(app: "App", name: str, data: BinaryIO, how: "Mapping[str, Any]") -> "SubscriberFile":
-    from digest_mailer.bootstrap import Reading, SubscriberFile
-
-    languages = tuple(dict.fromkeys((*app.publication.languages, ENGLISH, FRENCH)))
-    reading = Reading(app.clock.now().date(), languages, source=name, **how)
-    return SubscriberFile(data, app.library.vocabulary.catalogue, reading)
 
 
 @contextmanager
@@ -199,14 +188,6 @@ def _progress(session: Session, data: BinaryIO, name: str) -> Iterator[Step]:
         yield step
 
 
-def _digest(data: BinaryIO) -> str:
-    data.seek(0)
-    found = hashlib.sha256()
-    while octets := data.read(_CHUNK):
-        found.update(octets)
-    return found.hexdigest()
-
-
 def _columns(given: tuple[str, ...]) -> dict[str, str]:
     columns = {}
     for one in given:
@@ -215,14 +196,6 @@ def _columns(given: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f'--map "{one}" is not COL=FIELD', "for instance: --map 'E-mail Address=email'")
         columns[column] = name
     return columns
-
-
-def _encoding(name: str) -> str:
-    try:
-        "".encode(name or "utf-8")
-    except LookupError as problem:
-        raise UsageError(f'"{name}" is no encoding', "for instance: utf-8, windows-1252, utf-16-le") from problem
-    return name
 
 
 def _next(imported: "Imported", *, apply: bool) -> str:

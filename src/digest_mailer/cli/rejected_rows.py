@@ -27,17 +27,12 @@ def write_rejects(path: Path, file: "SubscriberFile", rejects: "Sequence[Reject]
     """Write the rejected rows as they stand in the file, behind their number and the reason. An import passes over
     these two columns."""
     from digest_mailer.bootstrap import REJECT_COLUMNS
+    from digest_mailer.services.importing import rejected_rows
 
-    reasons = {reject.row: reject.reason for reject in rejects}
-    own = [index for index, name in enumerate(file.header) if name not in REJECT_COLUMNS]
     try:
         with path.open("w", encoding="utf-8", newline="") as target:
-            writer = csv.writer(target, lineterminator="\n")
-            writer.writerow([*REJECT_COLUMNS, *(file.header[index] for index in own)])
-            for number, cells in file.rows() if reasons else ():
-                if number in reasons:
-                    kept = [cell for index, cell in enumerate(cells) if index in own or index >= len(file.header)]
-                    writer.writerow([number, reasons[number], *kept])
+            rows = rejected_rows(file.header, file.rows(), rejects, REJECT_COLUMNS)
+            csv.writer(target, lineterminator="\n").writerows(rows)
     except OSError as problem:
         raise _refused(path, problem) from problem
 

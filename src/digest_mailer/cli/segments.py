@@ -6,9 +6,9 @@ import click
 
 from digest_mailer.cli.session import Group, Session, table
 from digest_mailer.core.errors import ExitCode, UsageError
-from digest_mailer.core.identity import is_key
-from digest_mailer.core.segment import EVERYBODY, Segment
-from digest_mailer.core.segment_form import Condition, Draft, words
+from digest_mailer.core.identity import TopicKey
+from digest_mailer.core.segment import Segment
+from digest_mailer.core.segment_form import Condition, words
 from digest_mailer.core.segment_text import parse, write
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from digest_mailer.core.audience import State
     from digest_mailer.core.topic import Catalogue
+    from digest_mailer.services.segmenting import Reason
 
 _OPTIONS = {
     Condition.ANY: ("--any", "TOPIC", "Follows at least one of these."),
@@ -32,6 +33,12 @@ _OPTIONS = {
     Condition.NOT_RECEIVED: ("--not-received", "ISSUE", "Got not one of these issues."),
 }
 _DAYS = (Condition.JOINED_FROM, Condition.JOINED_BEFORE)
+_TOPICS = (Condition.ANY, Condition.ALL, Condition.NONE)
+_NOTHING = {
+    Condition.ATTRIBUTE: "nothing",
+    **dict.fromkeys(_DAYS, "a day that is not known"),
+    **dict.fromkeys((Condition.RECEIVED, Condition.NOT_RECEIVED), "none of them"),
+}
 
 
 def _conditions(command: "Callable[..., Any]") -> "Callable[..., Any]":
@@ -56,12 +63,11 @@ def segments_command() -> None:
 @click.pass_obj
 def add_command(session: Session, /, name: str, expression: str | None, **given: Any) -> None:
     """Name a segment: people for whom every condition holds."""
+    from digest_mailer.services.segmenting import add
+
     app = session.app()
-    if not is_key(name) or name == EVERYBODY.name:
-        raise UsageError(f'"{name}" cannot name a segment', "use lower-case letters, digits and hyphens")
     segment = _segment(app.library.vocabulary.catalogue, name, expression, given)
-    if not app.segments.add(segment, session.actor, app.clock.now()):
-        raise UsageError(f'there is a segment "{name}" already', f"choose another name, or: segments edit {name}")
+    add(app.segments, segment, session.actor, app.clock)
     _say_people(session, segment, sum(app.people.count(segment).values()))
 
 
@@ -71,14 +77,13 @@ def add_command(session: Session, /, name: str, expression: str | None, **given:
 @click.pass_obj
 def edit_command(session: Session, /, name: str, expression: str | None, **given: Any) -> None:
     """Give a segment another meaning. Mailings that were begun keep the people they were begun for."""
-    from digest_mailer.services.segmenting import unknown
+    from digest_mailer.services.segmenting import edit
 
     app = session.app()
     if expression is None and not any(given.values()):
         raise UsageError("what shall it mean?", f"like: segments edit {name} 'any:empathy language:fr'")
     segment = _segment(app.library.vocabulary.catalogue, name, expression, given)
-    if not app.segments.edit(segment, session.actor, app.clock.now()):
-        raise unknown(app.segments, name)
+    edit(app.segments, segment, session.actor, app.clock)
     _say_people(session, segment, sum(app.people.count(segment).values()))
 
 
@@ -88,19 +93,15 @@ def edit_command(session: Session, /, name: str, expression: str | None, **given
 @click.pass_obj
 def remove_command(session: Session, name: str, yes: bool) -> None:
     """Forget a segment's name and meaning. Nothing happens to its people."""
-    from digest_mailer.services.segmenting import unknown
+    from digest_mailer.services.segmenting import kept, remove
 
     app = session.app()
-    segment = app.segments.get(name)
-    if segment is None:
-        raise unknown(app.segments, name)
-    meaning = write(segment, app.library.vocabulary.catalogue)
+    meaning = write(kept(app.segments, name), app.library.vocabulary.catalogue)
     if not yes and not session.asks:
         raise UsageError(f"nobody said that {name} shall go; it means: {meaning}", "say --yes")
     if not yes:
         click.confirm(f"{name} means: {meaning}. Remove it", abort=True, err=True)
-    if not app.segments.remove(name, session.actor, app.clock.now()):
-        raise unknown(app.segments, name)
+    remove(app.segments, name, session.actor, app.clock)
     data = {"segment": name, "expression": meaning}
     session.finish("segment-remove", data, lambda console: console.print(f"{name} is removed."))
 
@@ -174,44 +175,35 @@ def explain_command(session: Session, address: str, segment: str) -> None:
 
     app = session.app()
     library = app.library
+    catalogue = library.vocabulary.catalogue
     person = app.subscriptions.by_address(address)
-    found = find_segment(app.segments, segment, library)
-    reasons = explain(found, person, app.segments, library.vocabulary.catalogue)
+    reasons = explain(find_segment(app.segments, segment, library), person, app.segments, catalogue)
     inside = all(reason.holds for reason in reasons)
 
     def show(console: "Console") -> None:
         listing = table("condition", "holds", "they have")
         for reason in reasons:
-            listing.add_row(reason.condition, "yes" if reason.holds else "no", reason.has)
+            listing.add_row(reason.condition, "yes" if reason.holds else "no", _has(reason, catalogue))
         if reasons:
             console.print(listing, markup=False)
         console.print(f"{person.address} is {'in' if inside else 'not in'} {segment}.", markup=False, soft_wrap=True)
 
-    conditions = [{"condition": one.condition, "holds": one.holds, "has": one.has} for one in reasons]
+    conditions = [{"condition": one.condition, "holds": one.holds, "has": _has(one, catalogue)} for one in reasons]
     data = {"address": person.address.typed, "segment": segment, "inside": inside, "conditions": conditions}
     session.finish("segment-explain", data, show)
 
 
 def _segment(catalogue: "Catalogue", name: str, expression: str | None, given: "Mapping[str, Any]") -> Segment:
     """What was asked for, by an expression or by options."""
+    from digest_mailer.services.segmenting import from_words
+
     said = {Condition[option]: value for option, value in given.items() if value}
     if expression is not None:
         if said:
             raise UsageError("an expression and options are two ways to say it", "say everything in one of them")
         return parse(expression, catalogue, name)
-    draft = Draft(catalogue)
-    for condition, values in said.items():
-        for value in (values,) if isinstance(values, str) else values:
-            draft.add(condition, *_attribute(value) if condition is Condition.ATTRIBUTE else (value,))
-    return draft.segment(name)
-
-
-def _attribute(given: str) -> tuple[str, str]:
-    """Its value and its name."""
-    name, equals, value = given.partition("=")
-    if not equals or not name.strip():
-        raise UsageError(f'--attribute "{given}" is not NAME=VALUE', "like: --attribute role=clinician")
-    return value.strip(), name.strip().lower()
+    lists = {one: (value,) if isinstance(value, str) else value for one, value in said.items()}
+    return from_words(lists, catalogue, name)
 
 
 def _meaning(catalogue: "Catalogue", segment: Segment) -> dict[str, Any]:
@@ -227,6 +219,15 @@ def _meaning(catalogue: "Catalogue", segment: Segment) -> dict[str, Any]:
         else:
             meaning[key] = values[0] if condition in _DAYS else list(values)
     return meaning
+
+
+def _has(reason: "Reason", catalogue: "Catalogue") -> str:
+    """What the person has of what a condition asks for."""
+    condition, _, _ = next(words(reason.part, catalogue))
+    if condition in _TOPICS:
+        followed = "; ".join(catalogue.by_key(TopicKey(key)).name for key in reason.has)
+        return "all topics" if reason.everything else followed or "no topic"
+    return ", ".join(reason.has) if reason.has else _NOTHING[condition]
 
 
 def _say_people(session: Session, segment: Segment, people: int) -> None:

@@ -280,7 +280,6 @@ def _kind(transport: "Transport") -> str:
 
 def plan_data(plan: "SendPlan", transport: "Transport") -> dict[str, Any]:
     """A plan as data."""
-    articles = [article.key for article in plan.issue.articles]
     return {
         "issue": plan.issue.id,
         "segment": plan.segment.name,
@@ -289,7 +288,7 @@ def plan_data(plan: "SendPlan", transport: "Transport") -> dict[str, Any]:
             {
                 "key": str(key),
                 "language": key.language,
-                "articles": [articles[position - 1] for position in key.positions],
+                "articles": [article.key for article in plan.articles(key)],
                 "people": count,
             }
             for key, count in plan.readers.items()
@@ -306,8 +305,7 @@ def show_plan(console: "Console", plan: "SendPlan", transport: "Transport") -> N
     """A plan as a table."""
     listing = table("edition", "articles", "#people", title=f"{plan.issue.heading}: {plan.issue.subject}")
     for key, count in plan.readers.items():
-        titles = [plan.issue.articles[position - 1].title for position in key.positions]
-        listing.add_row(str(key), "\n".join(titles), str(count))
+        listing.add_row(str(key), "\n".join(article.title for article in plan.articles(key)), str(count))
     console.print(listing)
     left_out = ", ".join(f"{count} {why}" for why, count in plan.excluded.items()) or "nobody"
     already = f"; {plan.already} have it already" if plan.already else ""

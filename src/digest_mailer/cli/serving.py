@@ -23,11 +23,12 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option("--port", type=click.IntRange(1, 65535), default=8400, show_default=True)
 @click.pass_obj
 def serve_command(session: Session, host: str, port: int) -> None:
-    """Serve the archive and the pages that mails link to; on this machine the sandbox inbox too."""
+    """Serve the archive, the readers' and the admins' pages; on this machine the sandbox inbox too."""
     app = session.app()
     session.say(f"serving {app.publication.name} on http://{_shown(host)}:{port}/ (Ctrl-C ends it)")
     if _shows_inbox(app, host):
         session.say(f"the sandbox inbox: http://{_shown(host)}:{port}/inbox/")
+    say_way_in(session, app, host, port)
     run_site(app, host, port)
     raise click.exceptions.Exit(int(ExitCode.DONE))
 
@@ -82,6 +83,19 @@ async def _serve(server: "Server", app: "App", smtp_port: int | None, faults: Fa
             await server.serve()
     except OSError as problem:
         raise UsageError(f"cannot listen: {problem.strerror}", "choose another port") from problem
+
+
+def say_way_in(session: Session, app: "App", host: str, port: int) -> None:
+    """How the admins' pages are entered: on this machine by a link that is good once."""
+    from digest_mailer.core.urls import admin_url, sign_in_url
+
+    if host in _LOOPBACK:
+        link = sign_in_url(f"http://{_shown(host)}:{port}", app.admission.local_link(session.user))
+        session.say(f"the admins' pages, for you: {link} (good once; another: digest-mailer admins link)")
+    elif app.admission.accounts.all():
+        session.say(f"the admins' pages: {admin_url(app.publication.base_url)}")
+    else:
+        session.say("nobody can sign in to the admins' pages yet: digest-mailer admins add EMAIL --role admin")
 
 
 def _shows_inbox(app: "App", host: str) -> bool:

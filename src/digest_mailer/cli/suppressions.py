@@ -1,6 +1,5 @@
 """For admins: suppressions list, add, remove, import, export."""
 
-import csv
 import io
 import sys
 from pathlib import Path
@@ -96,18 +95,11 @@ def import_command(session: Session, file: Path, skip_rejects: bool, apply: bool
 @click.pass_obj
 def export_command(session: Session, output: Path) -> None:
     """Write the list as CSV, for this publication to take back."""
-    from digest_mailer.core.spreadsheet import guarded
-    from digest_mailer.services.suppressing import COLUMNS
-
-    app, count = session.app(), 0
+    app = session.app()
     if session.json:
         raise UsageError("suppressions export writes CSV", "leave out --json, or use: suppressions list --json")
     with written(output) as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in app.suppressing.rows():
-            writer.writerow({name: guarded(cell) for name, cell in row.items()})
-            count += 1
+        count = app.suppressing.write(file)
     app.note_export(session.actor, "suppressions", count)
     session.say(f"{count} addresses")
 

@@ -128,6 +128,15 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
+class SuppressedAddress:
+    """An entry of the suppression list with what is still known of whose it is."""
+
+    entry: Suppression
+    address: str = ""
+    subscriber: SubscriberId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A valid row of an import, before it is compared with who is already there."""
 

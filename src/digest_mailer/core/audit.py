@@ -64,6 +64,16 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class TrailSearch:
+    """Which entries somebody wants to see; nothing said means all."""
+
+    person: SubscriberId | None = None
+    action: str = ""
+    since: datetime | None = None
+    until: datetime | None = None  # and no longer
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """What a look at the whole chain found."""
 
@@ -104,6 +114,34 @@ def check(entries: Iterable[Entry], contents: Iterable[tuple[int, bytes, str]], 
         if entry.digest is not None and (fault := kept.fault(entry, may_lack=entry.number in erased)):
             faults.append(fault)
     return Checked(count, head, tuple(faults))
+
+
+def is_in_chain(entries: Iterable[Entry], head: str) -> bool:
+    """Whether the chain went through this head, as it was written down in hexadecimal. The first of all is that of a
+    trail without entries."""
+    wanted = head.strip().lower()
+    return wanted == START.hex() or any(entry.chain.hex() == wanted for entry in entries)
+
+
+def as_line(entry: Entry) -> str:
+    """An entry as a line of JSON, without anything personal: to be kept elsewhere."""
+    line = {
+        "number": entry.number,
+        "at": entry.at,
+        "actor": entry.actor,
+        "action": entry.action,
+        "subscriber": entry.subscriber,
+        "facts": json.loads(entry.facts),
+        "digest": entry.digest.hex() if entry.digest is not None else None,
+        "chain": entry.chain.hex(),
+    }
+    return json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def told(record: Record) -> str:
+    """What an entry says, in one line."""
+    words = {"words": "erased"} if record.erased else record.content
+    return ", ".join(f"{name}: {value}" for name, value in {**record.facts, **words}.items())
 
 
 class _Contents:

@@ -45,6 +45,14 @@ def form(network: str, secret: bytes) -> tuple[Expense, ...]:
     return (Expense("form", _hash(secret, network), 30, _MOMENT),)
 
 
+def password(account: str, network: str, secret: bytes) -> tuple[Expense, ...]:
+    """What one try of a password costs; a link by mail stays possible when it is used up."""
+    return (
+        Expense("password for account", _hash(secret, account), 10, _MOMENT),
+        Expense("password from network", _hash(secret, network), 30, _MOMENT),
+    )
+
+
 def network_of(host: str) -> str:
     """The network that an address is in, as large as one household or office has: a /24, of IPv6 a /48. What is no
     address stands for itself."""

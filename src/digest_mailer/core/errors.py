@@ -68,6 +68,11 @@ class DigestError(Exception):
         self.what = what
         self.hint = hint
 
+    @property
+    def sentence(self) -> str:
+        """Both in a line, for where one form shows what is wrong with it."""
+        return f"{self.what}: {self.hint}" if self.hint else self.what
+
 
 class IssueError(DigestError):
     """An issue file (or another file the author writes) has mistakes; carries all of them."""

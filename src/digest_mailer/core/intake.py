@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from digest_mailer.core.audience import Candidate, Reject
-from digest_mailer.core.topic import TopicWords
 
 # What an import says of somebody beside who they are and what they follow: state, end of a pause, language, source
 # and day of consent, day of joining; days as they are written. Few are different, so they are counted, not repeated.
 Standing = tuple[str, str | None, str, str, str, str]
 
-# A row that can be used: its number, the typed address, name, attributes as JSON, whether all topics, topics, standing.
-IntakeRow = tuple[int, str, str, str, bool, TopicWords, Standing]
+# What somebody follows: 1 for all topics, else 0, and the words of topics. No bool: sqlite3 takes ten times as long.
+Follows = tuple[int, ...]
+
+# A row that can be used: its number, the typed address, name, attributes as JSON, what it follows, standing.
+IntakeRow = tuple[int, str, str, str, Follows, Standing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,17 @@ class Batch:
     rejects: Sequence[Reject] = ()
     named: Sequence[tuple[int, str]] = ()  # number and typed address of rows that were rejected for something else
     read: int = 0  # rows of the file
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a list, and what it was taken for."""
+
+    name: str
+    fields: tuple[str, ...] = ()  # more than one where another program's column says several things
+    attribute: str = ""  # its name, where the column is one
+    clear: bool = True  # whether that is certain; else somebody has to say
+    example: str = ""  # the first text in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +54,12 @@ class Origin:
 def row_of(person: Candidate) -> IntakeRow:
     """The candidate as a row."""
     attributes = attributes_text(person.attributes)
-    topics = (person.all_topics, person.topics)
-    return (person.row, person.address.typed, person.name, attributes, *topics, standing_of(person))
+    return (person.row, person.address.typed, person.name, attributes, follows_of(person), standing_of(person))
+
+
+def follows_of(person: Candidate) -> Follows:
+    """What the person follows."""
+    return (int(person.all_topics), *person.topics)
 
 
 def standing_of(person: Candidate) -> Standing:

@@ -3,6 +3,7 @@
 A `Draft` is filled word by word, from the fields of a form, from options, or from an expression
 (`core.segment_text`), so all of them accept the same words and refuse them with the same sentences. `words` is the
 way back. Topics are named by key, name or alias; one that the catalogue does not have, by its number: `#17`.
+An attribute and its value are typed as a pair, `role=clinician`; in quotation marks either of them may be anything.
 """
 
 import re
@@ -21,6 +22,12 @@ _Word = TypeVar("_Word")
 _NUMBER = re.compile(r"#([0-9]{1,3})")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _LAST = date.max
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_PLAIN_NAME = re.compile(r'[^"=\s](?:[^=\r\n]*[^=\s])?')
+_PLAIN_VALUE = re.compile(r'(?:[^"\s](?:[^\r\n]*\S)?)?')
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"}
+_ESCAPED = re.compile(r"\\(.)")
+_MEANT = {"n": "\n", "r": "\r"}
 _PERIOD = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
 
@@ -101,9 +108,9 @@ def words(segment: Segment, catalogue: Catalogue) -> Iterator[tuple[Condition, s
     """Every condition, the attribute's name where it is one, and its words. A draft of them is the same segment."""
     days = {Condition.JOINED_FROM: segment.joined_from, Condition.JOINED_BEFORE: segment.joined_before}
     found: list[tuple[Condition, str, tuple[str, ...]]] = [
-        (Condition.ANY, "", _keys(segment.any_topics, catalogue)),
-        (Condition.ALL, "", _keys(segment.all_topics, catalogue)),
-        (Condition.NONE, "", _keys(segment.no_topics, catalogue)),
+        (Condition.ANY, "", topics_in_words(segment.any_topics, catalogue)),
+        (Condition.ALL, "", topics_in_words(segment.all_topics, catalogue)),
+        (Condition.NONE, "", topics_in_words(segment.no_topics, catalogue)),
         (Condition.STATE, "", segment.states),
         (Condition.LANGUAGE, "", segment.languages),
         *((Condition.ATTRIBUTE, name, values) for name, values in segment.attributes.items()),
@@ -131,16 +138,42 @@ def period(word: str) -> tuple[date, date | None]:
     return first, (first + timedelta(31)).replace(day=1) if match[2] else first.replace(year=first.year + 1)
 
 
-def _once(kept: list[_Word], word: _Word) -> None:
-    if word not in kept:
-        kept.append(word)
+def read_pair(text: str) -> tuple[str, str]:
+    """The name and the value of an attribute. Without quotation marks, a name has small letters only. Raises UsageError
+    for what is no pair."""
+    quoted = _QUOTED.match(text := text.strip())
+    name, equals, value = text[quoted.end() if quoted else 0 :].partition("=")
+    name = name.strip()
+    if not equals or bool(name) == bool(quoted):
+        raise UsageError(f'"{text}" is not NAME=VALUE', "like: role=clinician")
+    whole = _QUOTED.fullmatch(value := value.strip())
+    return _unquoted(quoted[1]) if quoted else name.lower(), _unquoted(whole[1]) if whole else value
 
 
-def _keys(topics: TopicWords, catalogue: Catalogue) -> tuple[str, ...]:
+def write_pair(name: str, value: str) -> str:
+    """An attribute and its value as a line; `read_pair` makes the same of it."""
+    plain = _PLAIN_NAME.fullmatch(name) and name == name.lower()
+    return f"{name if plain else _quoted(name)}={value if _PLAIN_VALUE.fullmatch(value) else _quoted(value)}"
+
+
+def topics_in_words(topics: TopicWords, catalogue: Catalogue) -> tuple[str, ...]:
     """Topics by key. The number stands for one that would not be found by it."""
     keys = {topic.ordinal: topic.key for topic in catalogue}
     sure = {number: key for number, key in keys.items() if (found := catalogue.find(key)) and found.ordinal == number}
     return tuple(sure.get(number, f"#{number}") for number in ordinals_of(topics))
+
+
+def _quoted(text: str) -> str:
+    return '"' + "".join(_ESCAPES.get(char, char) for char in text) + '"'
+
+
+def _unquoted(text: str) -> str:
+    return _ESCAPED.sub(lambda match: _MEANT.get(match[1], match[1]), text)
+
+
+def _once(kept: list[_Word], word: _Word) -> None:
+    if word not in kept:
+        kept.append(word)
 
 
 def _state(word: str) -> State:

@@ -3,7 +3,7 @@
 `/issues/YYYY-MM/`, `/articles/KEY/`, `/topics/SLUG/`, with `/LANGUAGE` in front for every language but English,
 so that a publication may change its first language; `/u/TOKEN` to leave (GET shows, POST acts) and `/p/TOKEN`
 for preferences; `/subscribe/`, and the links of letters: `/c/TOKEN` confirms, `/d/TOKEN` shows one's data, `/e/TOKEN`
-erases.
+erases. `/admin/` is for who works on the publication.
 `base` is the publication's base address without a trailing slash.
 """
 
@@ -63,6 +63,16 @@ def data_url(base: str, token: str) -> str:
 def erase_url(base: str, token: str) -> str:
     """The page to be forgotten on."""
     return f"{base}/e/{token}"
+
+
+def admin_url(base: str) -> str:
+    """The pages of who works on the publication."""
+    return f"{base}/admin/"
+
+
+def sign_in_url(base: str, secret: str) -> str:
+    """A link that signs in, once."""
+    return f"{base}/admin/in/{secret}/"
 
 
 def _prefix(language: Language) -> str:

@@ -9,7 +9,7 @@ import gettext
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from babel.dates import format_date, format_skeleton
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
+from babel.numbers import format_decimal
 
 from digest_mailer.core.errors import ContentError
 from digest_mailer.core.identity import ENGLISH, IssueId, Language, issue_month
@@ -50,8 +51,8 @@ class Phrases:
         return self._translations.gettext(message)
 
     def ngettext(self, one: str, many: str, count: int) -> str:
-        """The form of a message that fits a number, which stands in it as `{count}`."""
-        return self._translations.ngettext(one, many, count).format(count=count)
+        """The form of a message that fits a number, which stands in it as `{count}`, written as the language does."""
+        return self._translations.ngettext(one, many, count).format(count=self.number(count))
 
     def month(self, issue: IssueId) -> str:
         """An issue's month inside a sentence or a list: `July 2023`, `juillet 2023`."""
@@ -66,6 +67,15 @@ class Phrases:
         """A day in words: `1 July 2023`, `1 juillet 2023`."""
         return format_date(day, "long", locale=self._locale)
 
+    def moment(self, at: datetime) -> str:
+        """A time, short, in the zone that it is given in: `1 Jul 2023, 09:00`."""
+        day, time = (format_skeleton(skeleton, at, locale=self._locale) for skeleton in ("yMMMd", "Hm"))
+        return f"{day}, {time}"
+
+    def number(self, count: int) -> str:
+        """`1,234,567`, `1 234 567`."""
+        return format_decimal(count, locale=self._locale)
+
     def listed(self, items: list[str]) -> str:
         """`a, b and c`."""
         return format_list(items, locale=self._locale)
@@ -76,8 +86,11 @@ class Phrases:
 
 
 def name_of_language(language: Language) -> str:
-    """What a language calls itself, with a capital: `English`, `Français`."""
-    name = _locale_of(language).get_display_name() or language
+    """What a language calls itself, with a capital: `English`, `Français`. The tag of one that nobody has data on."""
+    locale = _locale_of(language)
+    if locale is _INTERNATIONAL_ENGLISH:
+        return language
+    name = locale.get_display_name() or language
     return name[:1].upper() + name[1:]
 
 

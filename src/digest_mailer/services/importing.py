@@ -1,14 +1,37 @@
 """A list of people taken in: read once, compared, and merged only when somebody says so."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import BinaryIO
 
-from digest_mailer.core.audience import ImportResult, Reject
+from digest_mailer.core.audience import Consent, ImportResult, Reject
+from digest_mailer.core.errors import UsageError
 from digest_mailer.core.intake import Batch, Origin
 from digest_mailer.ports import Clock, Roster
 
 Told = Callable[[int], None]
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody says of a file, beside what stands in it."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)  # what a column is: its name in the file, then a field
+    consent: Consent | None = None  # of rows that state none
+    topics: str = ""  # of rows that state none, as in a cell
+    encoding: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for an encoding that there is not."""
+        try:
+            "".encode(self.encoding or "utf-8")
+        except LookupError as problem:
+            hint = "for instance: utf-8, windows-1252, utf-16-le"
+            raise UsageError(f'"{self.encoding}" is no encoding', hint) from problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +81,29 @@ class Importer:
                 return Imported(staging.look(), rejects, applied=False)
             origin = Origin(source, digest(), asked.actor, len(rejects))
             return Imported(staging.merge(origin, self.clock.now()), rejects, applied=True)
+
+
+def file_digest(data: BinaryIO) -> str:
+    """What a whole file is known by."""
+    data.seek(0)
+    found = hashlib.sha256()
+    while octets := data.read(_CHUNK):
+        found.update(octets)
+    return found.hexdigest()
+
+
+def rejected_rows(
+    header: Sequence[str], rows: Iterable[tuple[int, list[str]]], rejects: Sequence[Reject], leading: Sequence[str]
+) -> Iterator[list[str]]:
+    """The rejected rows as they stand in the file, each behind its number and the reason; first the header, with the
+    `leading` names for these two. An import passes over such columns, so what was corrected can be imported."""
+    reasons = {reject.row: reject.reason for reject in rejects}
+    own = [index for index, name in enumerate(header) if name not in leading]
+    yield [*leading, *(header[index] for index in own)]
+    for number, cells in rows if reasons else ():
+        if number in reasons:
+            kept = [cell for index, cell in enumerate(cells) if index in own or index >= len(header)]
+            yield [str(number), reasons[number], *kept]
 
 
 def _merged(rejects: Sequence[Reject], repeated: Sequence[Reject]) -> list[Reject]:

@@ -12,9 +12,10 @@ from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from digest_mailer.core.address import EmailAddress
 from digest_mailer.core.audience import Subscriber
 from digest_mailer.core.delivery import Accepted, Deferred
-from digest_mailer.core.identity import IssueId
+from digest_mailer.core.identity import IssueId, Language
 from digest_mailer.core.letter import post
 from digest_mailer.core.message import Message
 from digest_mailer.core.publication import Publication
@@ -59,6 +60,23 @@ class Letters:
         letter = write_letter(draft, person.language, self.publication, self.templates)
         name = "" if kind is Kind.CONFIRM else person.name  # a stranger may have typed it
         return post(letter, self.publication.sender, person.address, name, now, self.new_id())
+
+    def sign_in(self, address: EmailAddress, url: str, language: Language) -> Message:
+        """The letter with a link to the admins' pages."""
+        _ = self.templates.site_phrases(language).gettext
+        draft = Draft(
+            _("Your link to sign in"),
+            (
+                _("Somebody asked on the sign-in page of {publication} for it.").format(
+                    publication=self.publication.name
+                ),
+            ),
+            _("Sign in"),
+            url,
+            (_("It is good for half an hour, and once. If it was not you, do nothing."),),
+        )
+        letter = write_letter(draft, language, self.publication, self.templates)
+        return post(letter, self.publication.sender, address, "", self.clock.now(), self.new_id())
 
     def _draft(
         self, kind: Kind, person: Subscriber, phrases: Phrases, now: datetime, recent: tuple[Link, ...]

@@ -8,7 +8,7 @@ from datetime import date
 from digest_mailer.core.audience import AudienceGroup, Exclusion, eligible
 from digest_mailer.core.edition import EditionKey, ReaderGroup, article_topics, plan
 from digest_mailer.core.identity import Language
-from digest_mailer.core.issue import Issue
+from digest_mailer.core.issue import Article, Issue
 from digest_mailer.core.publication import Publication
 from digest_mailer.core.segment import Segment
 from digest_mailer.core.topic import Catalogue, union
@@ -31,6 +31,10 @@ class SendPlan:
     def people(self) -> int:
         """How many would get a mail now."""
         return sum(self.readers.values())
+
+    def articles(self, edition: EditionKey) -> tuple[Article, ...]:
+        """The articles of an edition."""
+        return tuple(self.issue.articles[position - 1] for position in edition.positions)
 
 
 def make_plan(

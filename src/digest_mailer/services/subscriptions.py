@@ -159,8 +159,8 @@ def _imported(mark: ImportMark) -> Event:
 
 def check_profile(profile: Profile) -> None:
     """Raise UsageError for values that cannot stand in a mail: what is pasted may hold signs that nobody sees."""
-    values = {"the name": profile.name, **profile.attributes, **{name: name for name in profile.attributes}}
-    for name, value in values.items():
+    names = [(name, name) for name in profile.attributes]
+    for name, value in [("the name", profile.name), *names, *profile.attributes.items()]:
         bad = next((char for char in value if is_control(char)), None)
         if bad is not None:
             raise UsageError(

@@ -8,11 +8,12 @@ import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from typing import IO
 
 from digest_mailer.core.address import AddressError, address_hash, parse_address
 from digest_mailer.core.audience import Ground, Reject, Suppression
 from digest_mailer.core.errors import ContentError, NothingMatched
-from digest_mailer.core.spreadsheet import unguarded
+from digest_mailer.core.spreadsheet import guarded, unguarded
 from digest_mailer.ports import Clock, Suppressions
 from digest_mailer.services.subscriptions import read_address
 
@@ -37,6 +38,10 @@ class Suppressing:
     address_key: bytes
     clock: Clock
 
+    def find(self, address: str) -> Suppression | None:
+        """The entry of an address; None when it is not on the list. Raises UsageError for no address."""
+        return self.suppressions.get(address_hash(read_address(address), self.address_key))
+
     def add(self, addresses: Iterable[str], reason: str, actor: str) -> int:
         """Suppress these addresses, whether they subscribe or not; answers how many were not on the list."""
         now = self.clock.now()
@@ -54,9 +59,18 @@ class Suppressing:
         """Take in a list as CSV, of any with a column email or hash. Raises ContentError for what is no such list."""
         entries, rejects = self._read(lines, source)
         if not apply or (rejects and not keep_rejects):
-            known = sum(self.suppressions.get(one.digest) is not None for one in entries)
+            known = self.suppressions.known(one.digest for one in entries)
             return Listed(len(entries), len(entries) - known, tuple(rejects))
         return Listed(len(entries), self.suppressions.add(entries, actor, self.clock.now()), tuple(rejects))
+
+    def write(self, file: IO[str]) -> int:
+        """Write the list as CSV, as `load` takes it back; answers how many entries."""
+        writer, count = csv.DictWriter(file, COLUMNS, lineterminator="\n"), 0
+        writer.writeheader()
+        for row in self.rows():
+            writer.writerow({name: guarded(cell) for name, cell in row.items()})
+            count += 1
+        return count
 
     def rows(self) -> Iterator[dict[str, str]]:
         """The list, a row an entry, as `load` takes it back."""

@@ -6,16 +6,20 @@ approved with it cannot be sent, and whoever is left behind is seen in `topics l
 them. The other way round, people would have moved to a topic of which the file knows nothing.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
-from digest_mailer.core.errors import NothingMatched, UsageError, did_you_mean
+from digest_mailer.core.audit import Note
+from digest_mailer.core.errors import ChangedMeanwhileError, NothingMatched, UsageError, did_you_mean
 from digest_mailer.core.identity import ArticleKey, IssueId, TopicKey, is_control, is_key, slug
 from digest_mailer.core.issue_file import Vocabulary
 from digest_mailer.core.topic import MAX_TOPICS, Catalogue, Followers, Merged, Topic, folded
-from digest_mailer.ports import Clock, Following, TopicEditor
+from digest_mailer.ports import Clock, Following, TopicEditor, Trail
 from digest_mailer.services.library import Library
 from digest_mailer.services.standing import Standing
+
+ADDRESSES = ("new",)  # of pages that stand where a topic's own would
 
 _LIST = "see: digest-mailer topics list"
 
@@ -41,16 +45,23 @@ class Change:
     segments: tuple[str, ...] = ()
     outdated: tuple[IssueId, ...] = ()  # issues whose approval would not stand any more
 
+    @property
+    def mark(self) -> str:
+        """Names what it was planned on."""
+        return hashlib.sha256(repr((self.before, self.into)).encode()).hexdigest()[:16]
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Plans changes of the catalogue, and carries them out. `following` is none where there is no database yet."""
+    """Plans changes of the catalogue, and carries them out. `following` and `trail` are none where there is no
+    database yet."""
 
     library: Library
     editor: TopicEditor
     following: Following | None
     standing: Callable[[Library], Standing]
     clock: Clock
+    trail: Trail | None = None
 
     @property
     def catalogue(self) -> Catalogue:
@@ -67,8 +78,8 @@ class Topics:
 
     def add(self, key: str, name: str, french: str = "", aliases: Iterable[str] = ()) -> Change:
         """A new topic, with an ordinal that nothing ever had."""
-        if not is_key(key):
-            like = slug(key) or "empathy"
+        if not is_key(key) or key in ADDRESSES:
+            like = slug(key) if key not in ADDRESSES and slug(key) else "empathy"
             raise UsageError(f'"{key}" is no key', f"lower-case letters, digits and single hyphens, like {like}")
         shown, words = _clean(name), _clean(french) if french else ""
         others = tuple(_clean(one) for one in aliases)
@@ -107,10 +118,20 @@ class Topics:
         merged = replace(topic, retired=True, merged_into=topic.merged_into or into.key)
         return self._change(topic, merged, into)
 
-    def carry_out(self, change: Change, actor: str) -> Merged:
-        """Do what was planned; answers who and what was moved."""
+    def touched(self, name: str) -> Change:
+        """A topic as it is, with everything that a change of it would touch."""
+        topic = self.find(name)
+        return self._change(topic, topic)
+
+    def carry_out(self, change: Change, actor: str, seen: str = "") -> Merged:
+        """Do what was planned; answers who and what was moved. Raises ChangedMeanwhileError when it was planned on
+        something else than what was `seen`."""
+        if seen and seen != change.mark:
+            raise ChangedMeanwhileError(f"{change.after.key} was changed meanwhile", "look at what it would do now")
         if change.after != change.before:
             self.editor.put(change.after)
+            if self.trail and not change.into:  # a merge has its entry with the people that it moves
+                self.trail.note(_note(change, actor), self.clock.now())
         if change.into and self.following:
             return self.following.merge(change.after, change.into, actor, self.clock.now())
         return Merged(0, ())
@@ -176,6 +197,16 @@ class _Foreseen(Library):
     def vocabulary(self) -> Vocabulary:
         """The other catalogue, and the types of research as they are."""
         return self.foreseen
+
+
+def _note(change: Change, actor: str) -> Note:
+    """What the audit trail tells of a change: what was otherwise before."""
+    before = asdict(change.before) if change.before else {}
+    after = {name: value for name, value in asdict(change.after).items() if value != before.get(name)}
+    named = "name" in after or "name_fr" in after
+    action = "add" if not before else "retire" if "retired" in after else "rename" if named else "alias"
+    facts = {"topic": change.after.key, "before": {name: before[name] for name in after if before}, "after": after}
+    return Note(actor, f"topics-{action}", facts=facts)
 
 
 def _named(topic: Topic, more: Iterable[str]) -> Topic:

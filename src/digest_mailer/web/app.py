@@ -5,8 +5,9 @@
     /p/TOKEN                         choosing.py   choose topics and language, pause
     /subscribe/ /c/TOKEN /links/     joining.py    sign up, confirm, have a lost link mailed
     /d/TOKEN /e/TOKEN                own_data.py   see what is kept, be forgotten
+    /admin/                          admin/        for who works on the publication
     /inbox/                          inbox.py      the sandbox's mail; only where it is asked for
-    /site.css                        pages.py      the one stylesheet
+    /site.css /icon.svg              pages.py      the one stylesheet, the icon
 
 Around all of them stands `doorman.py`: hosts, security headers, and the last answer when something breaks.
 """
@@ -26,6 +27,7 @@ from digest_mailer.bootstrap import App
 from digest_mailer.core.errors import DigestError
 from digest_mailer.core.identity import ENGLISH
 from digest_mailer.core.urls import sign_up_url
+from digest_mailer.web.admin.routes import admin_routes
 from digest_mailer.web.archive import Archive
 from digest_mailer.web.choosing import Preferences
 from digest_mailer.web.doorman import Doorman, trusted_hosts
@@ -49,10 +51,11 @@ def build_site(app: App, *, inbox: bool) -> Starlette:
     door, own_data = Door(app, pages, post), OwnData(app, pages)
     own = _own_routes(Leaving(app, pages), Preferences(app, pages, shelf, post), own_data, door)
     routes = [*_coming_routes(door, app), *own, *_archive_routes(Archive(shelf, pages), app)]
+    routes += admin_routes(app, pages, post)
     if inbox:
         routes += _inbox_routes(Inbox(MailFolder(app.maildir), pages, app.publication.timezone))
     site = Starlette(
-        routes=[*routes, Route("/site.css", pages.stylesheet)],
+        routes=[*routes, Route("/site.css", pages.stylesheet), Route("/icon.svg", pages.icon)],
         middleware=[Middleware(Doorman, pages=pages, hosts=trusted_hosts(app.publication.base_url) if inbox else None)],
         exception_handlers={HTTPException: pages.refused, DigestError: pages.failed},
     )

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digest_mailer.web.pages import CONTENT_POLICY, PRIVATE_AREAS, Pages
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@/\s]+)(?::[0-9]{0,5})?")  # RFC 9110 section 7.2
 _ALL = {
     "X-Content-Type-Options": "nosniff",
@@ -37,7 +37,13 @@ logger = logging.getLogger(__name__)
 
 def trusted_hosts(base_url: str) -> frozenset[str]:
     """The names that a request may be for while the inbox is shown."""
-    return _LOOPBACK | {(urlsplit(base_url).hostname or "").lower()}
+    return LOOPBACK | {(urlsplit(base_url).hostname or "").lower()}
+
+
+def asked_host(headers: Headers) -> str:
+    """The name that a request is for, without its port; empty when it can be none."""
+    found = _HOST.fullmatch(headers.get("host", ""))
+    return found[1].strip("[]").rstrip(".").lower() if found else ""
 
 
 class Doorman:
@@ -88,8 +94,7 @@ class Doorman:
     def _is_welcome(self, scope: Scope) -> bool:
         if self._hosts is None:
             return True
-        found = _HOST.fullmatch(Headers(scope=scope).get("host", ""))
-        return found is not None and found[1].strip("[]").rstrip(".").lower() in self._hosts
+        return asked_host(Headers(scope=scope)) in self._hosts
 
     async def _say(self, status: int, scope: Scope, receive: Receive, send: Send) -> None:
         response = await run_in_threadpool(self._pages.problem, status)

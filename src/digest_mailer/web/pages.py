@@ -5,9 +5,11 @@ value. A page never needs JavaScript, and its content policy lets none run.
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
@@ -27,17 +29,19 @@ CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-PRIVATE_AREAS = ("u", "p", "c", "d", "e", "inbox")  # first part of the addresses of pages about a person
+PRIVATE_AREAS = ("u", "p", "c", "d", "e", "inbox", "admin")  # first part of the addresses of pages about a person
 COLUMN_PX = 640
 
 _PROBLEMS: Mapping[int, tuple[str, str]] = {
     400: ("That could not be understood", "What was sent is not what this page asks for. Nothing was changed."),
     404: ("There is no such page", "The address may be mistyped, or what stood here is not published."),
     405: ("That cannot be done here", "This page can be looked at, but it takes nothing in."),
+    403: ("Not from here", "This page takes nothing that another page sends. Nothing was changed."),
     413: ("That is too much", "What was sent is larger than this page takes in. Nothing was changed."),
     421: ("Not this address", "This site answers to its own name only. Nothing was changed."),
     503: ("Please try again in a minute", "The site is busy at the moment."),
 }
+_PO = re.compile(r"web/translations/([a-z]{2,3})\.po")
 _FAULT = ("Something went wrong here", "It is not your fault. Please try again later.")
 _RETRY_SECONDS = "60"
 
@@ -75,6 +79,8 @@ class Pages:
             "language": phrases.language,
             "direction": phrases.direction,
             "day": phrases.day,
+            "number": phrases.number,
+            "moment": lambda at: phrases.moment(at.astimezone(ZoneInfo(self.app.publication.timezone))),
             "name_of": name_of_language,
             "site": self.site,
             "publication": self.app.publication,
@@ -107,9 +113,16 @@ class Pages:
 
     def wanted_language(self, request: Request) -> Language:
         """The language of the publication that a browser asks for; its first one where it asks for none of them."""
-        languages = self.app.publication.languages
-        wanted = _accepted(request.headers.get("accept-language", ""))
-        return next((one for tag in wanted for one in languages if tag.split("-")[0] == one), languages[0])
+        return _wanted(request, self.app.publication.languages)
+
+    def known_language(self, request: Request) -> Language:
+        """The language that a browser asks for and the site has words in; English where it asks for none of them."""
+        return _wanted(request, self.languages())
+
+    def languages(self) -> tuple[Language, ...]:
+        """The languages that the site has words in."""
+        found = (_PO.fullmatch(name) for name in sorted(self._current().sources))
+        return (ENGLISH, *(Language(match[1]) for match in found if match))
 
     def phrases(self, language: Language) -> Phrases:
         """The site's words in a language; in English where there are none, or they cannot be read."""
@@ -129,6 +142,12 @@ class Pages:
         css = self._current().css("web/site.css", theme=self.app.publication.theme)
         return Response(css, media_type="text/css", headers={"Cache-Control": "no-cache"})
 
+    def icon(self, _request: Request) -> Response:
+        """`/icon.svg`: what a tab of the browser shows."""
+        values = {"theme": self.app.publication.theme, "letter": self.app.publication.name[:1].upper()}
+        drawn = self._current().html("web/icon.svg.j2", **values).encode("utf-8", "replace")
+        return Response(drawn, media_type="image/svg+xml", headers={"Cache-Control": "no-cache"})
+
     def refused(self, _request: Request, problem: Exception) -> Response:
         """The answer to a request that the route table or an endpoint refused."""
         status, headers = (problem.status_code, problem.headers) if isinstance(problem, HTTPException) else (500, None)
@@ -146,6 +165,12 @@ class Pages:
         if self._templates is None or self._templates.sources != sources:
             self._templates = Templates(sources)
         return self._templates
+
+
+def _wanted(request: Request, languages: Sequence[Language]) -> Language:
+    """The first of these languages that a browser asks for; the first of all when it asks for none."""
+    wanted = _accepted(request.headers.get("accept-language", ""))
+    return next((one for tag in wanted for one in languages if tag.split("-")[0] == one), languages[0])
 
 
 def _accepted(header: str) -> list[str]:

@@ -41,9 +41,15 @@ class Post:
             await self.write(errand)
 
     async def write(self, errand: Errand) -> None:
-        """Write a letter and hand it over. Whoever waits for it asks again when it does not come."""
+        """Write a letter and hand it over."""
+        await self.hand_over(lambda: self._message(errand))
+
+    async def hand_over(self, write: Callable[[], Message | None]) -> None:
+        """Hand over a letter that is written first, if it is. Whoever waits for it asks again when it does not come."""
         try:
-            message = await run_in_threadpool(self._message, errand)
+            message = await run_in_threadpool(write)
+            if message is None:
+                return
             await deliver(self.app.express(self.app.transport()), message)
         except Exception as problem:  # noqa: BLE001 - the answer has gone out, so nobody is there to be told
             logger.error("a letter could not be sent: %s", type(problem).__name__)  # noqa: TRY400 - a trace may hold an address

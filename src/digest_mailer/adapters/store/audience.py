@@ -38,6 +38,7 @@ from digest_mailer.adapters.store.tables import (
     approved_edition,
     audience_before,
     delivery,
+    lifted_later,
     person,
     received_later,
     subscriber,
@@ -111,7 +112,7 @@ def extend(connection: Connection, found: Row[Any], rows: Insert, limit: int) ->
     values = {"cursor": end, "written": wave.c.written + added, "frozen": frozen}
     connection.execute(update(wave).where(wave.c.id == found.id).values(**values))
     if frozen:
-        for kept in (audience_before, received_later):
+        for kept in (audience_before, received_later, lifted_later):
             connection.execute(delete(kept).where(kept.c.wave_id == found.id))
 
 
@@ -125,8 +126,11 @@ def _readers(found: Row[Any], issue: IssueId, after: ColumnElement[int], last: C
     """People behind one id, up to another, who get the issue: their hash, their values, and their edition."""
     assignment = assignment_from_json(found.assignment)
     people = _as_of(found, after, last)
-    suppressed = exists().where(
-        suppression.c.address_hash == people.c.address_hash, suppression.c.changed_seq <= found.audience_seq
+    suppressed = or_(
+        exists().where(
+            suppression.c.address_hash == people.c.address_hash, suppression.c.changed_seq <= found.audience_seq
+        ),
+        exists().where(lifted_later.c.wave_id == found.id, lifted_later.c.address_hash == people.c.address_hash),
     )
     already = or_(
         exists().where(delivery.c.issue == issue, delivery.c.address_hash == people.c.address_hash),

@@ -2,16 +2,28 @@
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select
+from sqlalchemy.sql.elements import ColumnElement
 
 from digest_mailer.adapters.store.database import Database
 from digest_mailer.adapters.store.tables import audit, audit_private, stamp, subscriber
 from digest_mailer.core.audience import State
-from digest_mailer.core.audit import START, Checked, Entry, Note, Record, check, content_digest, link, written
+from digest_mailer.core.audit import (
+    START,
+    Checked,
+    Entry,
+    Note,
+    Record,
+    TrailSearch,
+    check,
+    content_digest,
+    link,
+    written,
+)
 from digest_mailer.core.identity import SubscriberId
 
 _SALT = 16  # octets
@@ -61,6 +73,24 @@ class AuditStore:
             for row in connection.execution_options(yield_per=1000).execute(query):
                 yield _record(row)
 
+    def page(self, wanted: TrailSearch, before: int, limit: int) -> Sequence[Record]:
+        """The newest so many entries that are wanted, of those with a lower number than `before`; 0 for all."""
+        query = _records().where(*_terms(wanted)).order_by(audit.c.id.desc()).limit(limit)
+        if before:
+            query = query.where(audit.c.id < before)
+        with self._database.read() as connection:
+            return [_record(row) for row in connection.execute(query)]
+
+    def actions(self) -> Sequence[str]:
+        """Every action that there is an entry of, by name. From one to the next in the index of them: the entries
+        between them are not read."""
+        least = func.min(audit.c.action)
+        first = select(least.label("action")).cte("each", recursive=True)
+        following = select(least).where(audit.c.action > first.c.action).scalar_subquery()
+        each = first.union_all(select(following).where(first.c.action.is_not(None)))
+        with self._database.read() as connection:
+            return [name for name in connection.scalars(select(each.c.action)) if name is not None]
+
     def links(self) -> Iterator[Entry]:
         """The chain as it stands, oldest first: to be kept elsewhere."""
         with self._database.read() as connection:
@@ -84,6 +114,17 @@ def _links(connection: Connection) -> Iterator[Entry]:
 
 def _records() -> Select[Any]:
     return select(audit, audit_private.c.content).outerjoin(audit_private, audit_private.c.audit_id == audit.c.id)
+
+
+def _terms(wanted: TrailSearch) -> Iterator[ColumnElement[bool]]:
+    if wanted.person is not None:
+        yield audit.c.subscriber_id == wanted.person
+    if wanted.action:
+        yield audit.c.action == wanted.action
+    if wanted.since:
+        yield audit.c.at >= wanted.since
+    if wanted.until:
+        yield audit.c.at < wanted.until
 
 
 def _record(row: Row[Any]) -> Record:

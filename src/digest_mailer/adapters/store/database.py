@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 from digest_mailer.adapters.store.tables import meta
 from digest_mailer.core.errors import ConfigError, TemporaryProblem
 
-REVISION = "0003"  # the newest step in migrations/versions
+REVISION = "0004"  # the newest step in migrations/versions
 BUSY_SECONDS = 30
 _SEQUENCE = "sequence"
 _INCARNATION = "incarnation"

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, null, or_, select, union, update
 
+from digest_mailer.adapters.store.browsing import ids_before, ids_behind, looked_for
 from digest_mailer.adapters.store.changes import move_person
 from digest_mailer.adapters.store.conditions import in_segment
 from digest_mailer.adapters.store.counts import count
@@ -31,6 +32,7 @@ from digest_mailer.core.audit import READER
 from digest_mailer.core.delivery import Fate, HandOff
 from digest_mailer.core.identity import IssueId, Language, SubscriberId
 from digest_mailer.core.move import Move
+from digest_mailer.core.people_search import PAGE, PeoplePage, Search
 from digest_mailer.core.segment import Segment
 from digest_mailer.core.topic import TopicWords
 
@@ -57,6 +59,26 @@ class PeopleStore:
         if states:
             query = query.where(subscriber.c.state.in_(states))
         with self._database.read() as connection:
+            for row in connection.execution_options(yield_per=1000).execute(query):
+                yield _subscriber(row)
+
+    def page(self, search: Search, behind: str = "", before: str = "", size: int = PAGE) -> PeoplePage:
+        """People who are found, by address: the first ones behind an address, or the last ones before one."""
+        with self._database.read() as connection:
+            if before:
+                found = ids_before(connection, search, before, size + 1)
+                page, earlier, later = found[-size:], len(found) > size, True
+            else:
+                found = ids_behind(connection, search, behind, size + 1)
+                page, earlier, later = found[:size], bool(behind), len(found) > size
+            query = _people().where(subscriber.c.id.in_(page)).order_by(person.c.canonical)
+            return PeoplePage([_subscriber(row) for row in connection.execute(query)], earlier, later)
+
+    def found(self, search: Search) -> Iterator[Subscriber]:
+        """Everybody who is found, by address."""
+        query = _people().where(in_segment(search.segment)).order_by(person.c.canonical)
+        with self._database.read() as connection:
+            query = query.where(looked_for(connection, search))
             for row in connection.execution_options(yield_per=1000).execute(query):
                 yield _subscriber(row)
 

@@ -7,6 +7,7 @@ and correct what is kept of them, but not what they chose themselves; it never b
 suppressed, and doing it twice changes nothing the second time.
 """
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date, datetime
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, insert
 from digest_mailer.adapters.store import audit
 from digest_mailer.adapters.store.database import Database, explained, next_sequence, sequence, sqlite
 from digest_mailer.adapters.store.open_rows import drop_open_rows
-from digest_mailer.adapters.store.roster_sql import CONSENTS, DROPPED, WRITING
+from digest_mailer.adapters.store.roster_sql import CHANGED, CONSENTS, DROPPED, NEW
 from digest_mailer.adapters.store.staging import StagingTables
 from digest_mailer.adapters.store.tables import import_run, stamp
 from digest_mailer.core.audience import ImportResult, Reject, State, eligible
@@ -25,9 +26,11 @@ from digest_mailer.core.audit import Note
 from digest_mailer.core.identity import SubscriberId
 from digest_mailer.core.intake import Batch, Origin
 
-_CACHE = 16_000  # KiB of pages: indexes grow at places all over them
+_CACHE = 32_000  # KiB of pages: the index of addresses grows at places all over it
 _SORTING = 8_000  # KiB, for an index that is made anew
 _MANY = 50_000  # people; from here on an index is better made anew than added to
+_COLLECTING = gc.get_threshold()
+_RARELY = 200_000  # objects between two searches for circles: rows are many, and never in one
 _INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'subscriber' AND sql IS NOT NULL"
 
 
@@ -35,7 +38,7 @@ class RosterStore:
     """The port `Roster` on the database."""
 
     def __init__(
-        self, database: Database, address_key: bytes, new_ids: Callable[[int], Sequence[SubscriberId]]
+        self, database: Database, address_key: bytes, new_ids: Callable[[int], Iterator[SubscriberId]]
     ) -> None:
         self._database = database
         self._key = address_key
@@ -45,24 +48,21 @@ class RosterStore:
     def staging(self) -> Iterator["Import"]:
         """A new import, on a connection of its own."""
         path = self._database.path
-        with closing(self._database.connect()) as connection, explained(path):
+        with closing(self._database.connect()) as connection, explained(path), _rare_collections():
             driver = sqlite(connection)
             driver.execute("PRAGMA temp_store=FILE")
             driver.execute(f"PRAGMA cache_size=-{_CACHE}")
-            with closing(StagingTables(driver, path.parent, self._key)) as tables:
-                yield Import(connection, tables, self._new_ids)
+            with closing(StagingTables(driver, path.parent, self._key, self._new_ids)) as tables:
+                yield Import(connection, tables)
 
 
 class Import:
     """The port `Staging` on the database."""
 
-    def __init__(
-        self, connection: Connection, tables: StagingTables, new_ids: Callable[[int], Sequence[SubscriberId]]
-    ) -> None:
+    def __init__(self, connection: Connection, tables: StagingTables) -> None:
         self._connection = connection
         self._driver = sqlite(connection)
         self._tables = tables
-        self._new_ids = new_ids
         self.take: Callable[[Batch], None] = tables.take
 
     def seal(self) -> Sequence[Reject]:
@@ -82,17 +82,12 @@ class Import:
         driver = self._driver
         driver.execute("BEGIN")
         (seen,) = driver.execute("SELECT value FROM meta WHERE key = 'sequence'").fetchone()
-        result = self._compare()
+        result = self._tables.compare()
         driver.execute("COMMIT")
         with self._connection.begin():
             if sequence(self._connection) != int(seen):
-                result = self._compare()
+                result = self._tables.compare()
             self._write(origin, result, now)
-        return result
-
-    def _compare(self) -> ImportResult:
-        result = self._tables.compare()
-        self._tables.number(self._new_ids(result.created))
         return result
 
     def _write(self, origin: Origin, result: ImportResult, now: datetime) -> None:
@@ -103,10 +98,9 @@ class Import:
         found = self._connection.execute(insert(import_run).values(**run, **counts)).inserted_primary_key
         values = {"run": found[0] if found else 0, "now": stamp(now), "sequence": number}
         (values["base"],) = self._driver.execute("SELECT coalesce(max(id), 0) FROM consent").fetchone()
-        for statement in CONSENTS:
-            self._driver.execute(statement, values)
+        writing = (*(NEW if result.created else ()), *(CHANGED if result.changed else ()))
         with _indexes_later(self._driver, result.created):
-            for statement in WRITING:
+            for statement in (*CONSENTS, *writing) if writing else ():
                 self._driver.execute(statement, values)
         self._drop(now)
         facts = {"import": values["run"], "file": origin.source, "digest": origin.digest, **counts}
@@ -118,6 +112,16 @@ class Import:
             why_not = eligible(State(state), pause, suppressed=False, today=now.date())
             if why_not:
                 drop_open_rows(self._connection, SubscriberId(who), why_not, now)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let Python look for circles of objects rarely: among so many rows that is a quarter of the time of reading."""
+    gc.set_threshold(_RARELY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*_COLLECTING)
 
 
 @contextmanager

@@ -5,20 +5,21 @@ CROSS JOIN says to SQLite in which order to go through tables: that of the rows,
 """
 
 TABLES = (
-    # the rows that can be used, in the order of their hashes
-    "CREATE TEMP TABLE staged (n INTEGER PRIMARY KEY, hash BLOB, typed TEXT, name TEXT, attributes TEXT,"
+    # the rows that can be used, in the order of their hashes, each with the id that a new person will have
+    "CREATE TEMP TABLE staged (id INTEGER PRIMARY KEY, hash BLOB, typed TEXT, name TEXT, attributes TEXT,"
     " all_topics INTEGER, topics_0 INTEGER, topics_1 INTEGER, topics_2 INTEGER, topics_3 INTEGER, standing INTEGER)",
     "CREATE TEMP TABLE standing (number INTEGER PRIMARY KEY, state TEXT, paused_until TEXT, language TEXT,"
     " source TEXT, given_on TEXT, joined_on TEXT, consent_id INTEGER)",
     # of rows whose address is known: who it is, and what becomes of them
-    "CREATE TEMP TABLE met (n INTEGER PRIMARY KEY, who INTEGER, verdict TEXT, state TEXT, paused_until TEXT,"
-    " agreed INTEGER)",
-    # of the others: their new ids
-    "CREATE TEMP TABLE fresh (n INTEGER PRIMARY KEY, id INTEGER)",
-    "CREATE TEMP TABLE narrowing (now TEXT, wanted TEXT, result TEXT, gone INTEGER, PRIMARY KEY (now, wanted))",
+    "CREATE TEMP TABLE met (id INTEGER PRIMARY KEY, who INTEGER, kept_out INTEGER, same INTEGER, agreed INTEGER,"
+    " state TEXT, paused_until TEXT, verdict TEXT AS"
+    " (CASE WHEN kept_out THEN 'kept_out' WHEN same AND NOT agreed THEN 'unchanged' ELSE 'changed' END))",
+    "CREATE TEMP TABLE narrowing (now TEXT, wanted TEXT, result TEXT, gone INTEGER, PRIMARY KEY (now, wanted))"
+    " WITHOUT ROWID",
     "CREATE TEMP TABLE agreed (id INTEGER PRIMARY KEY, source TEXT, given_on TEXT, UNIQUE (source, given_on))",
 )
-STAGE = f"INSERT INTO staged VALUES (NULL{', ?' * 10})"
+STAGE = f"INSERT INTO staged VALUES (?{', ?' * 10})"
+STANDINGS = f"INSERT INTO standing VALUES (?{', ?' * 6}, NULL)"
 
 # The longer of two pauses; one without an end is the longest.
 _PAUSE = (
@@ -40,29 +41,29 @@ _AGREED = (
     " WHERE k.subscriber_id = s.id AND c.source = g.source AND c.given_on = g.given_on)"
 )
 COMPARE = (
-    "INSERT INTO met SELECT n, who, CASE WHEN kept_out THEN 'kept_out' WHEN same AND NOT agreed THEN 'unchanged'"
-    " ELSE 'changed' END, state, paused_until, agreed FROM (SELECT t.n, s.id AS who,"
-    f" u.address_hash IS NOT NULL OR w.gone OR s.id IS NULL AS kept_out, {_SAME} AS same, w.result AS state,"
-    f" {_PAUSE} AS paused_until, {_AGREED} AS agreed"
+    "INSERT INTO met SELECT t.id, s.id, u.address_hash IS NOT NULL OR w.gone OR s.id IS NULL,"
+    f" {_SAME}, {_AGREED}, w.result, {_PAUSE}"
     " FROM staged t CROSS JOIN standing g ON g.number = t.standing"
     " LEFT JOIN person p ON p.address_hash = t.hash LEFT JOIN subscriber s ON s.id = p.subscriber_id"
     " LEFT JOIN suppression u ON u.address_hash = t.hash LEFT JOIN former o ON o.address_hash = t.hash"
     " LEFT JOIN narrowing w ON w.now = s.state AND w.wanted = g.state"
-    " WHERE p.subscriber_id IS NOT NULL OR u.address_hash IS NOT NULL OR o.address_hash IS NOT NULL)"
-)
-FRESH = (
-    "INSERT INTO fresh SELECT n, new_id() FROM staged t WHERE NOT EXISTS (SELECT 1 FROM met WHERE n = t.n) ORDER BY n"
+    " WHERE p.subscriber_id IS NOT NULL OR u.address_hash IS NOT NULL OR o.address_hash IS NOT NULL"
 )
 
+# in the order of `ImportResult`; GROUP BY would sort a million words
+_COUNTS = ", ".join(f"count(*) FILTER (WHERE verdict = '{name}')" for name in ("changed", "unchanged", "kept_out"))
+COUNTED = f"SELECT {_COUNTS} FROM met"
+
 _TOPICS = ", ".join(f"topics_{n}" for n in range(4))
-_NEW = "FROM fresh f CROSS JOIN staged t ON t.n = f.n CROSS JOIN standing g ON g.number = t.standing ORDER BY f.n"
-_CHANGED = "FROM met m CROSS JOIN staged t ON t.n = m.n CROSS JOIN standing g ON g.number = t.standing"
+_UNMET = "NOT EXISTS (SELECT 1 FROM met WHERE id = t.id)"
+_NEW = f"FROM staged t CROSS JOIN standing g ON g.number = t.standing WHERE {_UNMET} ORDER BY t.id"
+_CHANGED = "FROM met m CROSS JOIN staged t ON t.id = m.id CROSS JOIN standing g ON g.number = t.standing"
 _CHOICES = ", ".join(
     f"{name} = CASE WHEN subscriber.own_choice THEN subscriber.{name} ELSE {source}.{name} END"
     for source, name in (("g", "language"), ("t", "all_topics"), *(("t", f"topics_{n}") for n in range(4)))
 )
 _AGREEING = (
-    "SELECT t.standing FROM fresh f CROSS JOIN staged t ON t.n = f.n UNION"
+    f"SELECT t.standing FROM staged t WHERE {_UNMET} UNION"
     f" SELECT t.standing {_CHANGED} WHERE m.verdict = 'changed' AND m.agreed"
 )
 CONSENTS = (
@@ -74,13 +75,15 @@ CONSENTS = (
     "UPDATE standing SET consent_id = :base + (SELECT a.id FROM agreed a"
     " WHERE a.source = standing.source AND a.given_on = standing.given_on)",
 )
-WRITING = (
+NEW = (
     f"INSERT INTO subscriber (id, state, paused_until, language, all_topics, {_TOPICS}, created_at, changed_at,"
-    f" changed_seq, joined_on) SELECT f.id, g.state, g.paused_until, g.language, t.all_topics, {_TOPICS}, :now, :now,"
+    f" changed_seq, joined_on) SELECT t.id, g.state, g.paused_until, g.language, t.all_topics, {_TOPICS}, :now, :now,"
     f" :sequence, g.joined_on {_NEW}",
     "INSERT INTO person (subscriber_id, address_hash, canonical, typed, name, attributes)"
-    f" SELECT f.id, t.hash, lower(t.typed), t.typed, t.name, t.attributes {_NEW}",
-    f"INSERT INTO consented (subscriber_id, consent_id) SELECT f.id, g.consent_id {_NEW}",
+    f" SELECT t.id, t.hash, lower(t.typed), t.typed, t.name, t.attributes {_NEW}",
+    f"INSERT INTO consented (subscriber_id, consent_id) SELECT t.id, g.consent_id {_NEW}",
+)
+CHANGED = (
     "INSERT INTO import_move (subscriber_id, import_id, from_state, to_state)"
     " SELECT s.id, :run, s.state, m.state FROM met m CROSS JOIN subscriber s ON s.id = m.who"
     " WHERE m.verdict = 'changed' AND s.state <> m.state",

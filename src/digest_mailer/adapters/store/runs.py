@@ -14,6 +14,7 @@ from typing import IO, Any
 _PARTS = 64
 _SHIFT = 2  # of the first octet, to the number of a part
 _KEPT = 16_000  # rows in memory
+_FORMAT = 2  # without a search for what stands there twice
 
 
 class Runs:
@@ -24,14 +25,17 @@ class Runs:
         self._file: IO[bytes] | None = None
         self._rows: list[list[tuple[Any, ...]]] = [[] for _ in range(_PARTS)]
         self._written: list[list[tuple[int, int]]] = [[] for _ in range(_PARTS)]  # place and length of each run
+        self.total = 0  # rows that were taken in
         self._count = 0
 
     def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Take rows in."""
-        parts = self._rows
+        parts, count = self._rows, 0
         for row in rows:
             parts[row[0][0] >> _SHIFT].append(row)
-            self._count += 1
+            count += 1
+        self.total += count
+        self._count += count
         if self._count >= _KEPT:
             self._write()
 
@@ -55,7 +59,7 @@ class Runs:
         place = self._file.tell()
         for number, rows in enumerate(self._rows):
             if rows:
-                octets = marshal.dumps(rows)
+                octets = marshal.dumps(rows, _FORMAT)
                 self._file.write(octets)
                 self._written[number].append((place, len(octets)))
                 place += len(octets)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from digest_mailer.adapters.store.tables import segment as segments
 from digest_mailer.adapters.store.tables import subscriber
 from digest_mailer.core.audience import State
 from digest_mailer.core.audit import Note
+from digest_mailer.core.errors import ChangedMeanwhileError
 from digest_mailer.core.identity import IssueId, Language, SubscriberId
 from digest_mailer.core.segment import Segment
 from digest_mailer.core.topic import ordinals_of, words_of
@@ -36,25 +38,28 @@ class SegmentStore:
             _note(connection, "segment-add", segment.name, actor, now, definition=definition)
             return True
 
-    def edit(self, segment: Segment, actor: str, now: datetime) -> bool:
+    def edit(self, segment: Segment, actor: str, now: datetime, only_if: Segment | None = None) -> bool:
         """Give the name of a segment another meaning; False when there is none of the name. Mailings that were begun
-        keep the people they were begun for."""
+        keep the people they were begun for. Raises ChangedMeanwhileError when it does not mean `only_if`."""
         with self._database.write() as connection:
             before, definition = _definition(connection, segment.name), segment_to_json(segment)
             if before is None:
                 return False
+            _require(segment.name, before, only_if)
             if definition != before:
                 of_name = update(segments).where(segments.c.name == segment.name)
                 connection.execute(of_name.values(definition=definition))
                 _note(connection, "segment-edit", segment.name, actor, now, before=before, definition=definition)
             return True
 
-    def remove(self, name: str, actor: str, now: datetime) -> bool:
-        """Forget a name and what it means, no people; False when there is none of the name."""
+    def remove(self, name: str, actor: str, now: datetime, only_if: Segment | None = None) -> bool:
+        """Forget a name and what it means, no people; False when there is none of the name. Raises
+        ChangedMeanwhileError when it does not mean `only_if`."""
         with self._database.write() as connection:
             before = _definition(connection, name)
             if before is None:
                 return False
+            _require(name, before, only_if)
             connection.execute(delete(segments).where(segments.c.name == name))
             _note(connection, "segment-remove", name, actor, now, definition=before)
             return True
@@ -88,6 +93,11 @@ class SegmentStore:
 def _definition(connection: Connection, name: str) -> str | None:
     found: str | None = connection.execute(select(segments.c.definition).where(segments.c.name == name)).scalar()
     return found
+
+
+def _require(name: str, definition: str, only_if: Segment | None) -> None:
+    if only_if is not None and segment_from_json(name, definition) != replace(only_if, name=name):
+        raise ChangedMeanwhileError(f"the segment {name} was changed meanwhile", "look at it again")
 
 
 def _note(connection: Connection, action: str, name: str, actor: str, now: datetime, **definitions: str) -> None:

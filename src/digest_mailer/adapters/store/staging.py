@@ -4,31 +4,38 @@ All of it happens without a lock on the database: temporary tables live in a fil
 each row would do; `core.audience` says what may become of whom, and is asked for every pair of states.
 """
 
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
-from digest_mailer.adapters.store.roster_sql import COMPARE, FRESH, STAGE, TABLES
+from digest_mailer.adapters.store.roster_sql import COMPARE, COUNTED, STAGE, STANDINGS, TABLES
 from digest_mailer.adapters.store.runs import Runs
 from digest_mailer.core.address import address_hasher
 from digest_mailer.core.audience import ImportResult, Reject, State, has_left, more_restricted
 from digest_mailer.core.identity import SubscriberId
 from digest_mailer.core.intake import Batch, Standing
 
-_PARTS, _SHIFT = 64, 57  # of ids of 63 bits
 TWICE = "the same address stands in an earlier row"
 
 
 class StagingTables:
     """The rows of one import on one connection."""
 
-    def __init__(self, connection: SqliteConnection, folder: Path, address_key: bytes) -> None:
+    def __init__(
+        self,
+        connection: SqliteConnection,
+        folder: Path,
+        address_key: bytes,
+        new_ids: Callable[[int], Iterator[SubscriberId]],
+    ) -> None:
         self._connection = connection
+        self._new_ids = new_ids
         self._hash = address_hasher(address_key)
         self._runs = Runs(folder)
-        self._standings: dict[Standing, int] = {}
+        self._standings: defaultdict[Standing, int] = defaultdict(count(1).__next__)
         for statement in TABLES:
             connection.execute(statement)
         pairs = [(now, wanted) for now in State for wanted in State]
@@ -37,23 +44,24 @@ class StagingTables:
 
     def take(self, batch: Batch) -> None:
         """Collect the rows of a batch."""
-        hashed, numbers = self._hash, self._standings
-        self._runs.add(
-            (hashed(typed.lower()), row, typed, name, attributes, everything, *topics,
-             numbers.setdefault(standing, len(numbers) + 1))
-            for row, typed, name, attributes, everything, topics, standing in batch.rows
-        )  # fmt: skip
-        self._runs.add((hashed(typed.lower()), row, typed, None) for row, typed in batch.named)
+        hashed = self._hash
+        if batch.rows:
+            rows, typed, names, attributes, follows, standings = zip(*batch.rows, strict=True)
+            hashes = [hashed(one.lower()) for one in typed]
+            topics, numbers = zip(*follows, strict=True), map(self._standings.__getitem__, standings)
+            self._runs.add(zip(hashes, rows, typed, names, attributes, *topics, numbers, strict=True))
+        self._runs.add((hashed(one.lower()), row, one, None) for row, one in batch.named)
 
     def seal(self) -> list[Reject]:
-        """All rows are there; answers those whose address stands in an earlier row."""
+        """All rows are there; answers those whose address stands in an earlier row. Each is given the id that its
+        person will have if it is a new one, the smallest to the first by hash: so people are written one behind the
+        other, and whoever does not have the key of the hashes learns nothing from it."""
         repeated: list[Reject] = []
-        connection = self._connection
+        connection, ids = self._connection, self._new_ids(self._runs.total)
         connection.execute("BEGIN")
         for part in self._runs.ordered():
-            connection.executemany(STAGE, _first_of_each(part, repeated))
-        standings = ((number, *standing, None) for standing, number in self._standings.items())
-        connection.executemany("INSERT INTO standing VALUES (?, ?, ?, ?, ?, ?, ?, ?)", standings)
+            connection.executemany(STAGE, _first_of_each(part, ids, repeated))
+        connection.executemany(STANDINGS, ((number, *standing) for standing, number in self._standings.items()))
         connection.execute("COMMIT")
         self._runs.close()
         return sorted(repeated, key=lambda reject: reject.row)
@@ -62,40 +70,25 @@ class StagingTables:
         """What each row would do, now; in whatever transaction is open."""
         self._connection.execute("DELETE FROM met")
         self._connection.execute(COMPARE)
-        found: dict[str, int] = dict(self._connection.execute("SELECT verdict, count(*) FROM met GROUP BY verdict"))
+        counts = self._connection.execute(COUNTED).fetchone()
         (total,) = self._connection.execute("SELECT count(*) FROM staged").fetchone()
-        return ImportResult(created=total - sum(found.values()), **found)
-
-    def number(self, ids: Sequence[SubscriberId]) -> None:
-        """Give the new people these ids, the smallest to the first by hash: so their rows are written one behind the
-        other, and whoever does not have the key of the hashes learns nothing from it."""
-        following = _ascending(ids)
-        self._connection.create_function("new_id", 0, lambda: next(following))
-        self._connection.execute("DELETE FROM fresh")
-        self._connection.execute(FRESH)
+        return ImportResult(total - sum(counts), *counts)
 
     def close(self) -> None:
         """Forget the rows."""
         self._runs.close()
 
 
-def _first_of_each(rows: Iterable[tuple[Any, ...]], repeated: list[Reject]) -> Iterable[tuple[Any, ...]]:
-    """Rows of usable people, each address once. A row counts even when it was rejected: a later one may not bring back
-    who left in it."""
+def _first_of_each(
+    rows: Iterable[tuple[Any, ...]], ids: Iterator[SubscriberId], repeated: list[Reject]
+) -> Iterable[tuple[Any, ...]]:
+    """Rows of usable people with their ids, each address once. A row counts even when it was rejected: a later one may
+    not bring back who left in it."""
     before = None
-    for row in rows:
+    for row, new_id in zip(rows, ids, strict=False):  # in this order: no id is taken for nothing
         if row[0] == before:
             repeated.append(Reject(row[1], row[2], TWICE))
             continue
         before = row[0]
         if row[3] is not None:
-            yield (row[0], *row[2:])
-
-
-def _ascending(ids: Sequence[SubscriberId]) -> Iterator[int]:
-    """The ids in order, sorted in parts: a million at once would be a list of a million objects."""
-    parts = [array("q") for _ in range(_PARTS)]
-    for one in ids:
-        parts[one >> _SHIFT].append(one)
-    for part in parts:
-        yield from sorted(part)
+            yield (new_id, row[0], *row[2:])

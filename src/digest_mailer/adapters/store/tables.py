@@ -193,6 +193,7 @@ audit = Table(
     Column("facts", Text, nullable=False),  # JSON
     Column("digest", LargeBinary(32)),
     Column("chain", LargeBinary(32), nullable=False),
+    Index("ix_audit_action", "action"),
 )
 
 audit_private = Table(
@@ -212,6 +213,7 @@ suppression = Table(
     Column("since", Instant, nullable=False),
     Column("kind", String(16), nullable=False, server_default="manual"),
     Column("changed_seq", BigInteger, nullable=False, server_default="0"),
+    Index("ix_suppression_since", "since", "address_hash"),
 )
 
 segment = Table(
@@ -346,6 +348,15 @@ received_later = Table(
     sqlite_with_rowid=False,
 )
 
+# Addresses that were on the suppression list when a wave was made and were taken off it since. A trigger writes it.
+lifted_later = Table(
+    "lifted_later",
+    metadata,
+    Column("wave_id", Integer, ForeignKey("wave.id"), primary_key=True, autoincrement=False),
+    Column("address_hash", LargeBinary(16), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 delivery = Table(
     "delivery",
     metadata,
@@ -387,5 +398,31 @@ attempt = Table(
     Column("code", Integer),
     Column("enhanced", String(16)),
     Column("reply", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Who works on the publication. A row stays when somebody is removed, because the audit trail names its number.
+account = Table(
+    "account",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("canonical", Text, nullable=False, unique=True),
+    Column("typed", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("language", String(16)),  # of the pages
+    Column("password", Text),  # an Argon2 hash
+    Column("created_at", Instant, nullable=False),
+    Column("removed_at", Instant),
+)
+
+# Secrets that somebody signs in with, or is signed in with, by their digest; see core/account.py.
+ticket = Table(
+    "ticket",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),  # SHA-256 of the secret
+    Column("kind", String(16), nullable=False),
+    Column("account_id", Integer, ForeignKey("account.id"), index=True),  # empty for who is at the machine
+    Column("user", Text, nullable=False, server_default=""),  # of the system, then
+    Column("until", Instant, nullable=False, index=True),
     sqlite_with_rowid=False,
 )

@@ -1,0 +1,162 @@
+"""Topics: `/admin/topics/`, what readers can follow, who does, and what was written on it.
+
+    /topics/              every topic with its followers, its articles by year, and whether readers wait for one
+    /topics/new/          add one
+    /topics/KEY/          its names, what asks for it, and forms that change it
+    /topics/KEY/change/   what a change would touch; a second POST does it
+
+Authors may look, admins change. A change was planned on the topic as it was then; when that is changed meanwhile, the
+plan is shown anew. Changes of the file follow one another, so that none takes another one back.
+"""
+
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from digest_mailer.core.account import Role
+from digest_mailer.core.errors import ChangedMeanwhileError, UsageError
+from digest_mailer.core.identity import IssueId
+from digest_mailer.core.topic import Topic
+from digest_mailer.services.coverage import Covered, cover
+from digest_mailer.services.topics import Change, Topics
+from digest_mailer.web.admin.gate import Gate, Visit
+
+_YEARS = 5  # columns; older articles are in the sum of all
+_DONE = {"rename": "renamed", "alias": "named", "retire": "retired", "merge": "merged"}
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPages:
+    """The pages of topics."""
+
+    gate: Gate
+    turn: Lock = field(default_factory=Lock)
+
+    def all(self, visit: Visit) -> Response:
+        """`/topics/`."""
+        library = self.gate.app.library
+        found = cover(library, self.gate.app.following)
+        values = {
+            "offered": [one for one in found.topics if not one.topic.retired],
+            "retired": [one for one in found.topics if one.topic.retired],
+            "years": sorted(found.years, reverse=True)[:_YEARS],
+            "older": len(found.years) > _YEARS,
+            "all_topics": found.all_topics,
+            "waiting": sum(one.waiting for one in found.topics),
+            "newest": self._month(visit, found.newest),
+            "months": {one.last: self._month(visit, one.last) for one in found.topics if one.last},
+            "catalogue": library.vocabulary.catalogue,
+        }
+        return self.gate.show(visit, "topics", values)
+
+    def new(self, visit: Visit) -> Response:
+        """`/topics/new/`."""
+        trouble = ""
+        if visit.posted:
+            topics = self._topics()
+            try:
+                with self.turn:
+                    names = (visit.typed("key"), visit.typed("name"), visit.typed("french"), self._lines(visit))
+                    change = topics.add(*names)
+                    topics.carry_out(change, visit.session.actor)
+                return self.gate.go(f"/topics/{change.after.key}/", "added")
+            except UsageError as problem:
+                trouble = problem.sentence
+        typed = {name: visit.typed(name) for name in ("key", "name", "french", "aliases")}
+        return self.gate.show(visit, "topic_new", {"trouble": trouble, "typed": typed}, 400 if trouble else 200)
+
+    def one(self, visit: Visit) -> Response:
+        """`/topics/KEY/`."""
+        return self._show(visit, self._topics())
+
+    def change(self, visit: Visit) -> Response:
+        """`/topics/KEY/change/`: the plan of a change; with `seen`, which names what it was planned on, the change."""
+        topics, do = self._topics(), visit.typed("do")
+        if not visit.posted or do not in _DONE:
+            return self.gate.go(f"/topics/{topics.find(visit.part('key')).key}/")
+        try:
+            with self.turn:
+                topics = self._topics()
+                change = self._planned(visit, topics)
+                if change.after == change.before and not change.into:
+                    return self.gate.go(f"/topics/{change.after.key}/", "same")
+                if not visit.typed("seen"):
+                    return self._plan(visit, change)
+                topics.carry_out(change, visit.session.actor, visit.typed("seen"))
+        except ChangedMeanwhileError:
+            return self._plan(visit, change, changed=True)
+        except UsageError as problem:
+            return self._show(visit, topics, problem.sentence)
+        return self.gate.go(f"/topics/{(change.into or change.after).key}/", _DONE[do])
+
+    def _planned(self, visit: Visit, topics: Topics) -> Change:
+        key = visit.part("key")
+        match visit.typed("do"):
+            case "rename":
+                return topics.rename(key, visit.typed("name"), visit.typed("french"))
+            case "alias":
+                return topics.alias(key, self._lines(visit))
+            case "retire":
+                return topics.retire(key)
+            case _:
+                return topics.merge(key, visit.typed("into"))
+
+    def _plan(self, visit: Visit, change: Change, *, changed: bool = False) -> Response:
+        values = {
+            "change": change,
+            "do": visit.typed("do"),
+            "typed": {name: visit.typed(name) for name in ("name", "french", "aliases", "into")},
+            "seen": change.mark,
+            "changed": changed,
+            "months": {one: self._month(visit, one) for one in {*change.outdated, *_issues(change)}},
+        }
+        return self.gate.show(visit, "topic_change", values, 409 if changed else 200)
+
+    def _show(self, visit: Visit, topics: Topics, trouble: str = "") -> Response:
+        touched = topics.touched(visit.part("key"))
+        topic = touched.after
+        values: dict[str, Any] = {
+            "topic": topic,
+            "touched": touched,
+            "covered": self._covered(topics, topic),
+            "current": topics.catalogue.current(topic),
+            "others": [one for one in topics.catalogue.offered if one.key != topic.key],
+            "months": {one: self._month(visit, one) for one in _issues(touched)},
+            "trouble": trouble,
+            "typed": {name: visit.typed(name) for name in ("name", "french", "aliases", "into")},
+        }
+        return self.gate.show(visit, "topic", values, 400 if trouble else 200)
+
+    def _covered(self, topics: Topics, topic: Topic) -> Covered:
+        found = cover(topics.library, self.gate.app.following).topics
+        return next(one for one in found if one.topic.key == topic.key)
+
+    def _topics(self) -> Topics:
+        """On the file as it is now."""
+        app = self.gate.app
+        return app.topics(app.library)
+
+    def _month(self, visit: Visit, issue: IssueId | None) -> str:
+        return self.gate.phrases(visit).month(issue) if issue else ""
+
+    @staticmethod
+    def _lines(visit: Visit) -> list[str]:
+        return [line.strip() for line in visit.typed("aliases").splitlines() if line.strip()]
+
+
+def _issues(change: Change) -> set[IssueId]:
+    return {use.issue for use in change.articles}
+
+
+def topic_routes(gate: Gate) -> list[Route]:
+    """The pages of topics."""
+    pages = TopicPages(gate)
+    return [
+        *gate.page("/topics/", pages.all, needs=Role.AUTHOR),
+        *gate.page("/topics/new/", pages.new, post=True),
+        *gate.page("/topics/{key}/", pages.one, needs=Role.AUTHOR),
+        *gate.page("/topics/{key}/change/", pages.change, post=True),
+    ]
