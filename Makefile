@@ -38,6 +38,7 @@ bench: $(VENV)/tests
 	@$(BIN)/python benchmarks/rendering.py
 	@$(BIN)/python benchmarks/segments.py
 	@$(BIN)/python benchmarks/importing.py $(IMPORTING)
+	@$(BIN)/python benchmarks/letters.py $(LETTERS)
 	@$(BIN)/python benchmarks/delivery.py $(DELIVERY)
 
 $(VENV)/runs: pyproject.toml constraints.txt
