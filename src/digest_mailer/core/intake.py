@@ -13,7 +13,8 @@ from digest_mailer.core.audience import Candidate, Reject
 # and day of consent, day of joining; days as they are written. Few are different, so they are counted, not repeated.
 Standing = tuple[str, str | None, str, str, str, str]
 
-# What somebody follows: 1 for all topics, else 0, and the words of topics. No bool: sqlite3 takes ten times as long.
+# What somebody follows: 1 for all topics, else 0, and the words of topics. No bool, which sqlite3 would first look for
+# a way to adapt.
 Follows = tuple[int, ...]
 
 # A row that can be used: its number, the typed address, name, attributes as JSON, what it follows, standing.
