@@ -200,7 +200,8 @@ class App:
     @property
     def importer(self) -> Importer:
         """Takes subscribers in."""
-        return Importer(RosterStore(self.database, self.secrets.address, new_subscriber_ids), self.clock)
+        roster = RosterStore(self.database, self.secrets.address, new_subscriber_ids)
+        return Importer(roster, self.clock, self.publication.languages[0])
 
     def people_file(self, data: BinaryIO, source: str, said: Said) -> SubscriberFile:
         """A list of people in a file, to be read as somebody says. Raises ContentError when it cannot be used."""

@@ -20,6 +20,7 @@ from digest_mailer.adapters.store.staging import TWICE
 from digest_mailer.adapters.system import new_subscriber_ids
 from digest_mailer.core.address import address_hash
 from digest_mailer.core.audience import Candidate, Consent, ImportResult, Reject, State
+from digest_mailer.core.identity import FRENCH, Language
 from digest_mailer.core.intake import Batch, Origin, row_of
 from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.services.importing import Asked, Importer
@@ -208,6 +209,19 @@ def test_one_import_creates_changes_leaves_and_keeps_out(store: Store) -> None:
     rows = (candidate(ANN, (2,)), candidate("bob@clinic.ca"), candidate("cyd@clinic.ca"), candidate("new@clinic.ca"))
     assert store.load(*rows) == ImportResult(created=1, changed=1, unchanged=1, kept_out=1)
     assert store.person(ANN).topics == candidate(ANN, (2,)).topics
+
+
+def test_a_file_that_says_no_language_changes_nobody_s(store: Store) -> None:
+    silent = candidate(ANN, (1,), language=None)
+    store.load(candidate(ANN, (1,), language=FRENCH))
+    assert store.load(silent) == ImportResult(unchanged=1)
+    assert store.load(candidate(ANN, (2,), language=None)) == ImportResult(changed=1)
+    assert store.person(ANN).language == FRENCH
+    with store.roster.staging() as staging:
+        staging.take(batch(candidate("new@clinic.ca", language=None), candidate("eva@clinic.ca", language=FRENCH)))
+        staging.seal()
+        staging.merge(replace(FILE, language=Language("de")), NOW)
+    assert [store.person(one).language for one in ("new@clinic.ca", "eva@clinic.ca")] == ["de", FRENCH]
 
 
 def test_circles_are_looked_for_as_before_when_an_import_is_over(store: Store) -> None:

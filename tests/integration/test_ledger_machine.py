@@ -179,7 +179,7 @@ class Book:
         before = self.people[row.address.typed]
         if row.address.typed in self.suppressed or has_left(before.state):
             return
-        after = replace(before, topics=row.topics, all_topics=row.all_topics, language=row.language)
+        after = replace(before, topics=row.topics, all_topics=row.all_topics, language=row.language or before.language)
         after = replace(after, state=more_restricted(before.state, row.state))
         if row.state is State.PAUSED:
             ends = [row.paused_until, *([before.paused_until] if before.state is State.PAUSED else [])]

@@ -151,9 +151,9 @@ class RowReader:
             hint = self.catalogue.suggest(name[:MAX_NAME]) or "topics.toml lists them all"
         raise _Unusable(f'unknown topic "{_shown(name)}"; {hint}')
 
-    def _language(self, text: str) -> Language:
+    def _language(self, text: str) -> Language | None:
         if not text:
-            return Language(self.languages[0])
+            return None
         match = _LANGUAGE.fullmatch(text.lower())
         tag = _LANGUAGE_NAMES.get(text.lower(), match[1] if match else "")
         if tag not in self.languages:

@@ -145,7 +145,7 @@ class Candidate:
     consent: Consent
     state: State = State.ACTIVE
     name: str = ""
-    language: Language = ENGLISH
+    language: Language | None = ENGLISH  # none when the file does not say
     topics: TopicWords = NO_TOPICS
     all_topics: bool = False
     paused_until: date | None = None

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from digest_mailer.core.audience import Candidate, Reject
+from digest_mailer.core.identity import ENGLISH, Language
 
-# What an import says of somebody beside who they are and what they follow: state, end of a pause, language, source
-# and day of consent, day of joining; days as they are written. Few are different, so they are counted, not repeated.
+# What an import says of somebody beside who they are and what they follow: state, end of a pause, language (empty when
+# it does not say), source and day of consent, day of joining; days as they are written. Few are different, so they are
+# counted, not repeated.
 Standing = tuple[str, str | None, str, str, str, str]
 
 # What somebody follows: 1 for all topics, else 0, and the words of topics. No bool, which sqlite3 would first look for
@@ -50,6 +52,7 @@ class Origin:
     digest: str  # SHA-256 of the file
     actor: str = ""
     rejected: int = 0  # rows
+    language: Language = ENGLISH  # of new people where the file does not say
 
 
 def row_of(person: Candidate) -> IntakeRow:
@@ -68,7 +71,7 @@ def standing_of(person: Candidate) -> Standing:
     until = person.paused_until.isoformat() if person.paused_until else None
     day = person.consent.given_on.isoformat()
     joined = person.joined_on.isoformat() if person.joined_on else day
-    return (str(person.state), until, person.language, person.consent.source, day, joined)
+    return (str(person.state), until, person.language or "", person.consent.source, day, joined)
 
 
 def attributes_text(attributes: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from digest_mailer.core.audience import Consent, ImportResult, Reject
 from digest_mailer.core.errors import UsageError
+from digest_mailer.core.identity import ENGLISH, Language
 from digest_mailer.core.intake import Batch, Origin
 from digest_mailer.ports import Clock, Roster
 
@@ -58,6 +59,7 @@ class Importer:
 
     roster: Roster
     clock: Clock
+    language: Language = ENGLISH  # of new people where a list does not say
 
     def run(
         self,
@@ -79,7 +81,7 @@ class Importer:
             rejects = _merged(rejects, staging.seal())
             if not asked.apply or (rejects and not asked.keep_rejects):
                 return Imported(staging.look(), rejects, applied=False)
-            origin = Origin(source, digest(), asked.actor, len(rejects))
+            origin = Origin(source, digest(), asked.actor, len(rejects), self.language)
             return Imported(staging.merge(origin, self.clock.now()), rejects, applied=True)
 
 

@@ -96,7 +96,7 @@ class Import:
         number = next_sequence(self._connection)
         run = {"at": now, "source": origin.source, "digest": origin.digest}
         found = self._connection.execute(insert(import_run).values(**run, **counts)).inserted_primary_key
-        values = {"run": found[0] if found else 0, "now": stamp(now), "sequence": number}
+        values = {"run": found[0] if found else 0, "now": stamp(now), "sequence": number, "language": origin.language}
         (values["base"],) = self._driver.execute("SELECT coalesce(max(id), 0) FROM consent").fetchone()
         writing = (*(NEW if result.created else ()), *(CHANGED if result.changed else ()))
         with _indexes_later(self._driver, result.created):

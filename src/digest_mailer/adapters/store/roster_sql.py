@@ -30,10 +30,10 @@ _PAUSE = (
     " ELSE max(s.paused_until, g.paused_until) END"
 )
 _SAME_TOPICS = " AND ".join(f"s.topics_{n} = t.topics_{n}" for n in range(4))
-# What readers chose themselves is theirs, and an empty name says nothing.
+# What readers chose themselves is theirs; an empty name or language says nothing.
 _SAME = (
     "p.typed = t.typed AND (t.name = '' OR p.name = t.name) AND p.attributes = t.attributes"
-    f" AND (s.own_choice OR (s.language = g.language AND s.all_topics = t.all_topics AND {_SAME_TOPICS}))"
+    f" AND (s.own_choice OR (g.language IN ('', s.language) AND s.all_topics = t.all_topics AND {_SAME_TOPICS}))"
     f" AND s.state = w.result AND s.paused_until IS {_PAUSE}"
 )
 _AGREED = (
@@ -59,9 +59,14 @@ _UNMET = "NOT EXISTS (SELECT 1 FROM met WHERE id = t.id)"
 _NEW = f"FROM staged t CROSS JOIN standing g ON g.number = t.standing WHERE {_UNMET} ORDER BY t.id"
 _CHANGED = "FROM met m CROSS JOIN staged t ON t.id = m.id CROSS JOIN standing g ON g.number = t.standing"
 _CHOICES = ", ".join(
-    f"{name} = CASE WHEN subscriber.own_choice THEN subscriber.{name} ELSE {source}.{name} END"
-    for source, name in (("g", "language"), ("t", "all_topics"), *(("t", f"topics_{n}") for n in range(4)))
+    f"{name} = CASE WHEN subscriber.own_choice{unsaid} THEN subscriber.{name} ELSE {source}.{name} END"
+    for source, name, unsaid in (
+        ("g", "language", " OR g.language = ''"),
+        ("t", "all_topics", ""),
+        *(("t", f"topics_{n}", "") for n in range(4)),
+    )
 )
+_LANGUAGE = "CASE g.language WHEN '' THEN :language ELSE g.language END"
 _AGREEING = (
     f"SELECT t.standing FROM staged t WHERE {_UNMET} UNION"
     f" SELECT t.standing {_CHANGED} WHERE m.verdict = 'changed' AND m.agreed"
@@ -77,7 +82,7 @@ CONSENTS = (
 )
 NEW = (
     f"INSERT INTO subscriber (id, state, paused_until, language, all_topics, {_TOPICS}, created_at, changed_at,"
-    f" changed_seq, joined_on) SELECT t.id, g.state, g.paused_until, g.language, t.all_topics, {_TOPICS}, :now, :now,"
+    f" changed_seq, joined_on) SELECT t.id, g.state, g.paused_until, {_LANGUAGE}, t.all_topics, {_TOPICS}, :now, :now,"
     f" :sequence, g.joined_on {_NEW}",
     "INSERT INTO person (subscriber_id, address_hash, canonical, typed, name, attributes)"
     f" SELECT t.id, t.hash, lower(t.typed), t.typed, t.name, t.attributes {_NEW}",
