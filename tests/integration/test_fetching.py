@@ -114,6 +114,13 @@ def test_a_name_with_a_private_address_among_others_is_not_asked(monkeypatch: py
     assert isinstance(failure("http://studies.example.org/", Fetcher()), UsageError)
 
 
+def test_a_public_address_may_be_written_in_either_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [(0, 0, 0, "", ("93.184.215.14", 80)), (0, 0, 0, "", ("::ffff:93.184.215.14", 80, 0, 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    found = public_addresses("studies.example.org", 80)
+    assert found == [("93.184.215.14", 80), ("::ffff:93.184.215.14", 80)]
+
+
 def test_the_connection_goes_to_the_address_that_was_looked_at(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that means another address a moment later leads nowhere else."""
     port = int(web.address.rpartition(":")[2])
@@ -153,7 +160,7 @@ def test_a_name_that_is_looked_up_for_ever_is_given_up(web: Web, monkeypatch: py
         (Answer(b"no gzip", headers={"Content-Encoding": "gzip"}), "cannot be unpacked"),
         (Answer(FEED, headers={"Content-Encoding": "br"}), "packed as br"),
         (Answer(raw=b""), "could not be fetched"),
-        (Answer(raw=b"nonsense\r\n\r\n"), "could not be fetched"),
+        (Answer(raw=b"non\x1b[2Jsense\r\n\r\n"), "could not be fetched: non [2Jsense"),
         (Answer(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"), "could not be fetched"),
         (Answer(status=503), "503 Service Unavailable"),
         (Answer(status=799), "answers 799"),

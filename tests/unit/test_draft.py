@@ -10,6 +10,7 @@ from core_support import JULY, article_of, catalogue, issue_of, vocabulary
 from digest_mailer.core.citation import Citation, Doi
 from digest_mailer.core.draft import (
     IMPLICATIONS,
+    MOST_HINTS,
     SUMMARY,
     TITLE,
     Known,
@@ -107,6 +108,12 @@ def test_categories_become_topics_by_any_of_their_names() -> None:
     (proposal,) = judged(entry_of(categories=("empathy", "Adherence", "EMPATHY", "Emphaty", "Uncategorised things")))
     assert proposal.topics == ("empathy", "adherance")
     assert proposal.unmatched == (("Emphaty", 'did you mean "Empathy"?'), ("Uncategorised things", ""))
+
+
+def test_suggestions_end_somewhere() -> None:
+    entries = [entry_of(f"Sleep {number}", categories=(f"Emphaty{number}",)) for number in range(MOST_HINTS + 1)]
+    hints = [one.unmatched[0][1] for one in judged(*entries)]
+    assert hints == ['did you mean "Empathy"?'] * MOST_HINTS + [""]
 
 
 def test_an_article_has_what_is_known_and_says_where_it_is_from() -> None:

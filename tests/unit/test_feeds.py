@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core_support import CORPUS, JULY, catalogue, vocabulary
 from digest_mailer.adapters import feeds as feeds_module
-from digest_mailer.adapters.feed_blocks import DEEPEST
+from digest_mailer.adapters.feed_blocks import DEEPEST, LONGEST
 from digest_mailer.adapters.feed_copies import FeedCopies
 from digest_mailer.adapters.feed_json import read_json
 from digest_mailer.adapters.feed_words import words_of
@@ -196,6 +196,15 @@ def test_what_is_nested_too_deeply_keeps_its_words() -> None:
     assert words.removed == ("all marks: it is nested too deeply",)
     content = "<div>" * (DEEPEST - 1) + "<p>All of <em>it</em></p>" + "</div>" * (DEEPEST - 1)
     assert words_of(Entry("Sleep", content=content)).summary == "All of *it*"
+
+
+def test_an_entry_that_is_too_long_is_cut_and_pictures_inside_it_do_not_count() -> None:
+    picture = f'<img src="data:image/png;base64,{"A" * LONGEST}">'
+    words = words_of(Entry("Sleep", content=f"{picture}<p>Found.</p>"))
+    assert (words.summary, words.removed) == ("Found.", ("an image",))
+    words = words_of(Entry("Sleep", content="<p>Found.</p>" + "<p>x</p>" * LONGEST))
+    assert words.summary.startswith("Found.\n\nx\n\nx")
+    assert words.removed == ("everything behind its first 65,536 characters",)
 
 
 @pytest.mark.parametrize("count", [MOST_ENTRIES, MOST_ENTRIES + 1])

@@ -20,6 +20,7 @@ from digest_mailer.core.fields import clean_text
 from digest_mailer.core.identity import CONTROLS
 
 DEEPEST = 200  # elements inside each other; cleaning deeper ones takes the square of their number
+LONGEST = 1 << 16  # characters of an entry; an article of a digest has a tenth of that
 _LONGEST_LINE = 5_000  # characters
 _NESTED = 4  # quotes and lists inside each other that are shown as such
 
@@ -38,6 +39,7 @@ _FOREIGN = re.compile(
     r"<(script|style|iframe|object|embed|form|input|button|video|audio|svg|math)\b", re.IGNORECASE
 )  # fmt: skip
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_DATA = re.compile(r"data:[^\"'\s<>]{200,}")  # pictures inside the text, which would count as its length
 _ANY_TAG = re.compile(r"<[^<>]*>")
 _UNCLOSED = {
     "p", "li", "td", "th", "tr", "dt", "dd", "br", "img", "hr", "input", "tbody", "thead", "col", "source", "wbr",
@@ -72,8 +74,11 @@ class Block:
 
 def read_blocks(content: str, base: str) -> tuple[list[Block], list[str]]:
     """The blocks of a piece of HTML whose relative links count from `base`; and what was left out."""
-    content = _encodable(content)
+    content = _DATA.sub("", _encodable(content))
     notes = [f"<{name.lower()}>" for name in _FOREIGN.findall(content)]
+    if len(content) > LONGEST:
+        notes.append(f"everything behind its first {LONGEST:,} characters")
+        content = content[:LONGEST]
     if _is_too_deep(content):
         notes.append("all marks: it is nested too deeply")
         content = html.escape(html.unescape(_ANY_TAG.sub(" ", content)))

@@ -25,6 +25,7 @@ from digest_mailer.adapters.public_web import (
     wired,
 )
 from digest_mailer.core.errors import ContentError, DigestError, NothingMatched, TemporaryProblem, UsageError
+from digest_mailer.core.fields import clean_text
 
 AGENT = "digest-mailer (drafts; asked for by an author)"
 SECONDS = 20.0
@@ -146,7 +147,7 @@ def _require_web(url: str, first: str) -> None:
 
 def _trouble(problem: Exception, url: str, first: str) -> DigestError:
     reason = getattr(problem, "reason", problem)
-    words = str(reason) or type(reason).__name__
+    words = clean_text(str(reason))[:200] or type(reason).__name__  # a server's words may stand in it
     if isinstance(reason, PrivateAddress):
         led = f"{_named(first)} leads to {_named(url)}" if url != first else _named(url)
         hint = "it is not asked; if you mean it, save it to a file and name that"

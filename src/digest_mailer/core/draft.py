@@ -25,6 +25,9 @@ _NOTHING = Markdown("")
 IMPLICATIONS = Markdown("TODO: what a clinician can do with it.")
 
 
+MOST_HINTS = 500  # categories that are no topic; each costs a comparison with every topic
+
+
 class Reason(StrEnum):
     """Why an entry is left out."""
 
@@ -169,9 +172,9 @@ class _Topics:
         return tuple(keys), tuple(unmatched.items())
 
     def _hint(self, category: str) -> str:
-        if category not in self._hints:
-            self._hints[category] = self._catalogue.suggest(category[:100])
-        return self._hints[category]
+        if category not in self._hints and len(self._hints) < MOST_HINTS:
+            self._hints[category] = self._catalogue.suggest(category)
+        return self._hints.get(category, "")
 
 
 def article(proposal: Proposal, words: Words, month: IssueId, taken: Collection[str]) -> Article:

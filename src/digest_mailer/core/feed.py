@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from urllib.parse import unquote, urljoin
 
 from digest_mailer.core.citation import Doi, find_doi, parse_doi
@@ -22,6 +23,7 @@ OLDEST = 1990  # no feed has older entries; 1970 is what a clock says that was n
 AHEAD = timedelta(days=366)  # an entry may be dated ahead, but not by more
 LONGEST_TITLE = 500  # characters
 LONGEST_CATEGORY = 100
+MOST_CATEGORIES = 50
 MOST_ENTRIES = 20_000
 
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
@@ -141,8 +143,8 @@ def page_address(address: str, base: str) -> str:
 
 
 def names_of(categories: Iterable[str]) -> tuple[str, ...]:
-    """Categories as plain words, each once."""
-    named = (clean_text(category)[:LONGEST_CATEGORY] for category in categories)
+    """Categories as plain words, each once; nobody files an entry under more than fifty."""
+    named = (clean_text(category)[:LONGEST_CATEGORY] for category in islice(categories, MOST_CATEGORIES))
     return tuple(dict.fromkeys(name for name in named if name))
 
 
