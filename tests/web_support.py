@@ -1,5 +1,6 @@
 """A web server on this machine that answers as scripted, and badly when told to."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -34,9 +35,12 @@ class Web:
 
 
 @contextmanager
-def serving(web: Web) -> Iterator[Web]:
+def serving(web: Web, tls: ssl.SSLContext | None = None) -> Iterator[Web]:
     """The server, for as long as the context is open."""
     made = ThreadingHTTPServer(("127.0.0.1", 0), _handler(web))
+    made.handle_error = lambda *_: None  # type: ignore[method-assign]  # who refuses a certificate says so
+    if tls:
+        made.socket = tls.wrap_socket(made.socket, server_side=True)
     web.address = f"127.0.0.1:{made.server_port}"
     thread = threading.Thread(target=made.serve_forever, args=(0.01,))
     thread.start()

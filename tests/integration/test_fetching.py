@@ -3,6 +3,7 @@
 import gzip
 import json
 import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import trustme
 
 from digest_mailer.adapters.feed_copies import FeedCopies
 from digest_mailer.adapters.feeds import Feeds
@@ -144,6 +146,31 @@ def test_a_slow_server_has_so_long_and_no_longer(web: Web, answer: Answer) -> No
     web.script["/feed"] = answer
     problem = failure(web.url("/feed"), replace(HERE, seconds=0.2))
     assert isinstance(problem, TemporaryProblem)
+
+
+def tls_for(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A server's certificate for a name, by an authority that this process trusts."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "authority.pem"))
+    return context
+
+
+def test_a_server_proves_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(Web({"/feed": Answer(FEED)}), tls_for("localhost", tmp_path, monkeypatch)) as web:
+        port = web.address.rpartition(":")[2]
+        assert fetch(f"https://localhost:{port}/feed").content == FEED
+        problem = failure(f"https://{web.address}/feed")
+        assert isinstance(problem, TemporaryProblem)
+        assert "CERTIFICATE_VERIFY_FAILED" in problem.what
+
+
+def test_a_proxy_is_asked_where_there_is_one(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", web.url())
+    monkeypatch.setenv("no_proxy", "")
+    web.script["http://studies.example.org/feed"] = Answer(FEED)
+    assert fetch("http://studies.example.org/feed", Fetcher()).content == FEED
 
 
 def test_a_name_that_is_looked_up_for_ever_is_given_up(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
