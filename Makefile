@@ -32,11 +32,13 @@ soak: $(VENV)/tests
 golden: $(VENV)/tests
 	@PYTHONPATH=tests $(BIN)/python tests/golden_support.py $(if $(ACCEPT),--accept)
 
-# How fast: rendering beside a loop that tells how fast this machine is at the moment, delivery beside other senders.
+# How fast: rendering beside a loop that tells how fast this machine is at the moment, segments, drafts from feeds,
+# imports, delivery beside other senders.
 # The last takes half an hour; less of it: make bench DELIVERY="--quick --only fast tls" IMPORTING="--people 100000"
 bench: $(VENV)/tests
 	@$(BIN)/python benchmarks/rendering.py
 	@$(BIN)/python benchmarks/segments.py
+	@$(BIN)/python benchmarks/drafts.py
 	@$(BIN)/python benchmarks/importing.py $(IMPORTING)
 	@$(BIN)/python benchmarks/letters.py $(LETTERS)
 	@$(BIN)/python benchmarks/delivery.py $(DELIVERY)

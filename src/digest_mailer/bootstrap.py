@@ -64,6 +64,7 @@ if TYPE_CHECKING:  # what renders takes 150 ms to load, what signs 50, and most 
     from digest_mailer.adapters.browser import Browser
     from digest_mailer.adapters.captures import Imported
     from digest_mailer.adapters.dkim_keys import DkimKeyFiles
+    from digest_mailer.adapters.fetching import Fetcher
     from digest_mailer.adapters.link_probe import LinkProbe
     from digest_mailer.adapters.store.following import FollowingStore
     from digest_mailer.adapters.transports.sandbox import SandboxServer
@@ -71,6 +72,7 @@ if TYPE_CHECKING:  # what renders takes 150 ms to load, what signs 50, and most 
     from digest_mailer.services.approve import Approver
     from digest_mailer.services.choosing import Choosing
     from digest_mailer.services.compose import Composer
+    from digest_mailer.services.drafting import Drafter
     from digest_mailer.services.fixing import Fixer
     from digest_mailer.services.joining import Joining
     from digest_mailer.services.letters import Letters
@@ -345,6 +347,33 @@ class App:
         from digest_mailer.adapters.link_probe import LinkProbe
 
         return LinkProbe(self.state / "links.json", self.clock)
+
+    @property
+    def fetcher(self) -> "Fetcher":
+        """Fetches documents from the public web."""
+        from digest_mailer.adapters.fetching import Fetcher
+
+        return Fetcher()
+
+    @property
+    def resolver(self) -> str:
+        """The address that answers for DOIs."""
+        from digest_mailer.adapters.references import RESOLVER
+
+        return RESOLVER
+
+    def drafter(self, library: Library, csl: Sequence[Path] = (), *, online: bool = False) -> "Drafter":
+        """Begins issues, with references out of files of CSL-JSON and, when online, from the DOI resolver."""
+        from digest_mailer.adapters.feed_copies import FeedCopies
+        from digest_mailer.adapters.feed_words import words_of
+        from digest_mailer.adapters.feeds import Feeds
+        from digest_mailer.adapters.references import References
+        from digest_mailer.services.drafting import Drafter
+
+        zone, fetcher = ZoneInfo(self.publication.timezone), self.fetcher
+        feeds = Feeds(fetcher, FeedCopies(self.state), zone, self.clock)
+        references = References(csl, fetcher if online else None, self.resolver)
+        return Drafter(library, feeds, words_of, references, zone, self.today)
 
     def linter(self, library: Library) -> "Linter":
         """Says what is wrong with an issue and its editions. It makes no database where none is."""

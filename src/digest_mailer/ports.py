@@ -27,8 +27,11 @@ from digest_mailer.core.audience import (
 )
 from digest_mailer.core.audit import READER, Checked, Entry, Note, Record, TrailSearch
 from digest_mailer.core.budget import Expense
+from digest_mailer.core.citation import Doi
+from digest_mailer.core.csl import Item
 from digest_mailer.core.delivery import Fate, HandOff, Outcome
 from digest_mailer.core.edition import EditionKey
+from digest_mailer.core.feed import Feed
 from digest_mailer.core.finding import Finding
 from digest_mailer.core.identity import IssueId, Language, RowId, SubscriberId
 from digest_mailer.core.intake import Batch, Origin
@@ -58,6 +61,20 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The current instant, aware, in UTC."""
+
+
+class FeedSource(Protocol):
+    """Feeds of files and of the web."""
+
+    def read(self, source: str) -> Feed:
+        """The feed of an address or a file. Raises a DigestError when it is none, or does not come."""
+
+
+class ReferenceSource(Protocol):
+    """References by their DOIs."""
+
+    def find(self, doi: Doi) -> Item | None:
+        """The reference of a DOI; None when nobody may be asked. Raises NothingMatched when there is none."""
 
 
 class IssueSource(Protocol):

@@ -222,7 +222,6 @@ def test_sending_publishes_the_issue_first(project: Path) -> None:
         (("send", "2023-06", "--transport", "pigeon:"), 9, "is no way out"),
         (("send", "2023-06", "--wait", "soon"), 2, "is not a time"),
         (("build",), 2, "name one issue"),
-        (("new",), 2, "--from-capture"),
         (("new", "--from-capture", "nowhere.txt"), 2, "cannot read nowhere.txt"),
         (("nonsense",), 2, "No such command"),
     ],

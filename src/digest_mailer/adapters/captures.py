@@ -36,13 +36,13 @@ Every mistake in every capture is reported at once, in an IssueError:
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from itertools import chain, count, pairwise
+from itertools import pairwise
 
 from digest_mailer.adapters.capture_page import Entry, read_page
 from digest_mailer.adapters.plain_markdown import to_markdown
 from digest_mailer.core.citation import Citation, find_doi
 from digest_mailer.core.errors import Diagnostic, IssueError, Severity
-from digest_mailer.core.identity import MAX_KEY, ArticleKey, IssueId, month_title, slug
+from digest_mailer.core.identity import IssueId, free_key, month_title
 from digest_mailer.core.issue import Article, Issue
 
 _View = Mapping[str, Entry]  # the articles of one month in one capture: folded title to entry, in page order
@@ -150,20 +150,12 @@ def _issues(months: Mapping[IssueId, Sequence[Entry]]) -> tuple[Issue, ...]:
 
 
 def _article(entry: Entry, taken: set[str]) -> Article:
+    key = free_key(entry.title, f"article-{entry.month}", taken)
+    taken.add(key)
     return Article(
-        key=_key(entry, taken),
+        key=key,
         title=entry.title,
         body=to_markdown(entry.body),
         implications=to_markdown(entry.implications),
         citation=Citation(entry.citation, find_doi(entry.citation)) if entry.citation else None,
     )
-
-
-def _key(entry: Entry, taken: set[str]) -> ArticleKey:
-    """A key that no other article of the import has; a title without Latin letters is named after its month."""
-    plain = slug(entry.title) or f"article-{entry.month}"
-    endings = chain([""], (f"-{number}" for number in count(2)))
-    made = (plain[: MAX_KEY - len(ending)].rstrip("-") + ending for ending in endings)
-    key = next(key for key in made if key not in taken)
-    taken.add(key)
-    return ArticleKey(key)

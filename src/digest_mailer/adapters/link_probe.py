@@ -5,12 +5,9 @@ up to eight hosts at once; answers are kept (`link_cache`). It reads no page, st
 nothing of this machine or its network, whatever an issue links to or a server redirects to.
 """
 
-import ipaddress
 import socket
-import string
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,23 +15,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from http.client import HTTPException
+from http.cookiejar import CookieJar
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import quote, urldefrag, urljoin, urlsplit
-from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, OpenerDirector, Request, build_opener
+from urllib.parse import urlsplit
+from urllib.request import HTTPCookieProcessor, Request
 
 from digest_mailer.adapters.link_cache import LinkCache
+from digest_mailer.adapters.public_web import MOST_REDIRECTS, PERMANENT, REDIRECTS, opener_for, target_of, wired
 from digest_mailer.core.link_answer import NO_HOST, LinkAnswer
 from digest_mailer.ports import Clock
 
 AGENT = "digest-mailer (link check)"
 HOSTS_AT_ONCE = 8
 PAUSE = 1.0  # seconds between two requests to a host
-MOST_REDIRECTS = 5
 
-_PERMANENT = (HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.PERMANENT_REDIRECT)
-_REDIRECTS = (*_PERMANENT, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER, HTTPStatus.TEMPORARY_REDIRECT)
 _TOO_BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _NO_SUCH_NAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
@@ -86,31 +81,31 @@ class LinkProbe:
     def _ask(self, url: str) -> LinkAnswer:
         """Follow an address to its end."""
         # Some publishers send whoever brings no cookie back round in a circle.
-        opener = build_opener(_NoRedirects, HTTPCookieProcessor())
+        cookies = CookieJar()
         here, moved_to, for_good = url, "", True
         for _ in range(MOST_REDIRECTS + 1):
-            reply = self._request(opener, here)
-            if reply.status not in _REDIRECTS or reply.problem:
+            reply = self._request(cookies, here)
+            if reply.status not in REDIRECTS or reply.problem:
                 return LinkAnswer(url, reply.status, moved_to, reply.problem)
             here = reply.location
-            for_good = for_good and reply.status in _PERMANENT
+            for_good = for_good and reply.status in PERMANENT
             if for_good and here != url:
                 moved_to = here
         return LinkAnswer(url, reply.status, moved_to, f"it redirects more than {MOST_REDIRECTS} times")
 
-    def _request(self, opener: OpenerDirector, url: str) -> "_Reply":
+    def _request(self, cookies: CookieJar, url: str) -> "_Reply":
         """HEAD, or GET where that is refused: some servers know no HEAD, and then say that nothing is there."""
-        reply = self._once(opener, "HEAD", url)
+        reply = self._once(cookies, "HEAD", url)
         refused = reply.status >= HTTPStatus.BAD_REQUEST and reply.status not in _TOO_BUSY
-        return self._once(opener, "GET", url) if refused else reply
+        return self._once(cookies, "GET", url) if refused else reply
 
-    def _once(self, opener: OpenerDirector, method: str, url: str) -> "_Reply":
+    def _once(self, cookies: CookieJar, method: str, url: str) -> "_Reply":
         if not url.startswith(("https://", "http://")):
             return _Reply(problem=f"{url} is not a web address")
         try:
             with self._turns.of(_host(url)):
-                self._refuse_private(url)
-                request = Request(_wired(url), method=method, headers={"User-Agent": AGENT, "Accept": "*/*"})  # noqa: S310
+                opener = opener_for(url, HTTPCookieProcessor(cookies), loopback=self._loopback)
+                request = Request(wired(url), method=method, headers={"User-Agent": AGENT, "Accept": "*/*"})  # noqa: S310
                 with opener.open(request, timeout=self._timeout) as answer:
                     return _Reply(answer.status)
         except HTTPError as refusal:
@@ -118,17 +113,6 @@ class LinkProbe:
                 return _reply_of(refusal, url)
         except (OSError, ValueError, HTTPException) as problem:
             return _Reply(problem=_words(problem))
-
-    def _refuse_private(self, url: str) -> None:
-        """Raises OSError for an address of this machine or its network. A proxy looks names up by itself."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        if parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host):
-            return
-        for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
-            number = ipaddress.ip_address(str(address[0]).partition("%")[0])
-            if not number.is_global and not (self._loopback and number.is_loopback):
-                raise OSError("it is an address within this machine or its network; readers cannot reach it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,23 +157,13 @@ class _Turns:
                 turn.ended = self._clock.now()
 
 
-class _NoRedirects(HTTPRedirectHandler):
-    """Every redirect becomes an HTTPError: each hop waits for its host's turn, and is judged by itself."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none."""
-
-
 def _reply_of(refusal: HTTPError, url: str) -> _Reply:
-    if refusal.code not in _REDIRECTS:
+    if refusal.code not in REDIRECTS:
         return _Reply(refusal.code)
-    # Headers are read as Latin-1, whatever they are; percent-encoded, they are the server's own octets again.
-    location = quote(refusal.headers.get("Location", ""), safe=string.punctuation, encoding="latin-1")
+    location = refusal.headers.get("Location", "")
     if not location:
         return _Reply(refusal.code, problem="it redirects to nowhere")
-    target, fragment = urldefrag(urljoin(url, location))
-    fragment = fragment or urldefrag(url).fragment  # as browsers do (RFC 9110 section 10.2.2)
-    return _Reply(refusal.code, f"{target}#{fragment}" if fragment else target)
+    return _Reply(refusal.code, target_of(location, url))
 
 
 def _host(url: str) -> str:
@@ -197,12 +171,6 @@ def _host(url: str) -> str:
         return urlsplit(url).netloc.lower()
     except ValueError:
         return ""
-
-
-def _wired(url: str) -> str:
-    """The address as it is written on the wire: ASCII, no spaces."""
-    parts = urlsplit(url)
-    return quote(parts._replace(netloc=parts.netloc.encode("idna").decode()).geturl(), safe=string.punctuation)
 
 
 def _words(problem: Exception) -> str:

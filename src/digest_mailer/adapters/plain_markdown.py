@@ -17,6 +17,7 @@ from digest_mailer.core.issue_file import markdown_reader
 _READER = markdown_reader()
 _INLINE = "\\`*_[<&~"  # marks that can be active anywhere in a line
 _LEADING = "^"  # stands for what is active only where a paragraph begins
+_HARMLESS = re.compile(r"[^\W\d_][^\\`*_\[\]<>&~!|\0\r\n]*")  # begins with a letter and has no mark: no need to ask
 _LEAD = re.compile(r"[0-9]{1,9}(?=[.)])|(?=[-+=>#])")
 
 
@@ -27,7 +28,7 @@ def to_markdown(paragraphs: Iterable[str]) -> Markdown:
 
 def escape_paragraph(text: str) -> str:
     """One line of plain text, without space around it, as a paragraph of Markdown."""
-    if _reads_as(text, text):
+    if _HARMLESS.fullmatch(text) or _reads_as(text, text):
         return text
     kinds = {mark for mark in _INLINE if mark in text} | {_LEADING}
     for kind in sorted(kinds):

@@ -1,4 +1,4 @@
-"""For authors: new, issues, build, approve."""
+"""For authors: issues, build, approve."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from digest_mailer.cli.lint import as_data
 from digest_mailer.cli.session import Command, Session, table
 from digest_mailer.core.errors import Diagnostic, ExitCode, IssueError, UsageError
 from digest_mailer.core.identity import IssueId
@@ -17,52 +16,6 @@ if TYPE_CHECKING:
 
     from digest_mailer.services.library import Library
     from digest_mailer.services.preview import Sample
-
-
-@click.command("new", cls=Command)
-@click.option("--from-capture", "captures", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-              help="A page capture of past issues; may be given several times.")  # fmt: skip
-@click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
-@click.option("-o", "output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Where to write; the publication's newsletters/ when left out.")  # fmt: skip
-@click.option("--force", is_flag=True, help="Overwrite issue files that are there.")
-@click.pass_obj
-def new_command(
-    session: Session, captures: tuple[Path, ...], more: tuple[Path, ...], output: Path | None, force: bool
-) -> None:
-    """Make issue files from captures of past issues.
-
-    Months come from the captures, repeats are merged. Topics and types are left empty: they are for you to
-    choose, and lint asks for them.
-    """
-    from digest_mailer.bootstrap import read_captures
-    from digest_mailer.core.issue_writer import serialise_issue
-
-    if not captures:
-        raise UsageError("nothing to make an issue from", "name a file with --from-capture")
-    app = session.app()
-    imported = read_captures([(str(path), _read(path)) for path in (*captures, *more)])
-    folder = output or app.files.folder
-    targets = {issue.id: folder / f"{issue.id}.md" for issue in imported.issues}
-    taken = [path for path in targets.values() if path.exists()]
-    if taken and not force:
-        raise UsageError(f"{taken[0]} is there already; nothing was written", "overwrite with --force, or use -o DIR")
-    vocabulary = app.library.vocabulary
-    for issue in imported.issues:
-        app.files.write(targets[issue.id], serialise_issue(issue, vocabulary))
-    for warning in imported.warnings:
-        session.say(f"{warning}\n    {warning.hint}")
-    rows = [(issue.id, len(issue.articles), str(targets[issue.id])) for issue in imported.issues]
-
-    def show(console: "Console") -> None:
-        listing = table("issue", "#articles", "file")
-        for issue, count, path in rows:
-            listing.add_row(issue, str(count), path)
-        console.print(listing)
-        session.say("next: choose topics and types; digest-mailer lint --all says where")
-
-    data = {"issues": [{"issue": issue, "articles": count, "file": path} for issue, count, path in rows]}
-    session.finish("new", data | {"warnings": [as_data(one) for one in imported.warnings]}, show)
 
 
 @click.command("issues", cls=Command)
@@ -153,13 +106,6 @@ def approve_command(session: Session, issue: str, note: str) -> None:
         session.say(f"next: digest-mailer plan {approval.issue}")
 
     session.finish("approve", to_json(approval), show)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as problem:
-        raise UsageError(f"cannot read {path}: {problem.strerror}", "check the path") from problem
 
 
 def _broken(library: "Library", issues: Sequence[IssueId]) -> list[Diagnostic]:

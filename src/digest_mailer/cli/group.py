@@ -20,7 +20,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "serve": ("serving", "Serve the archive, the readers' pages, the admins' pages and the sandbox inbox."),
     },
     "Write": {
-        "new": ("author", "Make issue files from captures of past issues."),
+        "new": ("drafting", "Begin an issue: from feeds, from DOIs, from captures, or empty."),
+        "feed": ("drafting", "Look at what a feed would give."),
         "issues": ("author", "List the issues and how far each has come."),
         "lint": ("lint", "Check issues, and say everything that is wrong."),
         "build": ("author", "Make every edition of an issue as files to look at."),

@@ -95,6 +95,11 @@ class Fields:
         self.report.add(_place(node, self.origin), "DM008", f'"{name}" should be {wanted}')
 
 
+def clean_text(text: str) -> str:
+    """A text from elsewhere as one line that `check_text` lets pass: nothing hidden, no line ends, no mark of slots."""
+    return " ".join(CONTROLS.sub(" ", text).replace(RESERVED_MARK, " DM ").split())
+
+
 def check_text(report: Report, text: str, place: Place, what: str, *, allow: str = "") -> bool:
     """Report characters that may not stand in a text: they end lines, or hide, in a header or a mail.
 

@@ -6,7 +6,9 @@ a random number of 63 bits (positive, so that every database stores it), never d
 
 import re
 import unicodedata
+from collections.abc import Container
 from datetime import date
+from itertools import chain, count
 from typing import NewType
 
 IssueId = NewType("IssueId", str)  # YYYY-MM
@@ -52,6 +54,11 @@ def issue_month(issue: IssueId) -> date:
     return date(int(issue[:4]), int(issue[5:]), 1)
 
 
+def next_month(issue: IssueId) -> IssueId:
+    """The month after."""
+    return issue_from_number(issue_number(issue) + 1)
+
+
 def issue_number(issue: IssueId) -> int:
     """Months since January of year 0: fits in 16 bits until the year 5461. Used inside tokens."""
     return int(issue[:4]) * 12 + int(issue[5:]) - 1
@@ -91,6 +98,14 @@ def slug(text: str) -> str:
             break
         key = longer
     return key
+
+
+def free_key(title: str, fallback: str, taken: Container[str]) -> ArticleKey:
+    """A key made from a title, or from the fallback when no letters are left, that is not taken yet."""
+    plain = slug(title) or fallback
+    endings = chain([""], (f"-{number}" for number in count(2)))
+    made = (plain[: MAX_KEY - len(ending)].rstrip("-") + ending for ending in endings)
+    return ArticleKey(next(key for key in made if key not in taken))
 
 
 def is_control(char: str) -> bool:
