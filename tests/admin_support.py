@@ -18,7 +18,7 @@ BASE = "http://127.0.0.1"
 def admin_client(app: App, role: Role | None = None, language: str = "en") -> TestClient:
     """Signed in at the machine, or with an account of a role. Its POSTs say that they come from these pages."""
     headers = {"origin": BASE, "accept-language": language}
-    client = TestClient(build_site(app, inbox=False), base_url=BASE, follow_redirects=False, headers=headers)
+    client = at_the_machine(app, headers)
     admission = app.admission
     if role is None:
         secret = admission.local_link("tests")
@@ -27,6 +27,12 @@ def admin_client(app: App, role: Role | None = None, language: str = "en") -> Te
     answer = client.post(f"/admin/in/{secret}/")
     assert answer.status_code == 303
     return client
+
+
+def at_the_machine(app: App, headers: dict[str, str]) -> TestClient:
+    """A browser on the machine itself, that nobody is signed in with."""
+    site, here = build_site(app, inbox=False), ("127.0.0.1", 50_000)
+    return TestClient(site, base_url=BASE, follow_redirects=False, headers=headers, client=here)
 
 
 def quick_passwords(app: App) -> None:

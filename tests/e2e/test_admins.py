@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,13 @@ def test_all_of_it_is_in_the_trail_without_addresses(project: Path) -> None:
     assert actions == ["admin-remove", "admin-link", "admin-role", "admin-add"]
     assert "anna" not in listed.out
     assert command("-C", project, "audit", "verify").code == 0
+
+
+def test_no_link_is_written_where_it_could_be_kept(project: Path) -> None:
+    script = "import sys; from digest_mailer.cli import serving; serving.run_site = lambda *_: None; "
+    script += "from digest_mailer.cli.group import run; sys.exit(run(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "-C", project, "serve"], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "/admin/in/" not in done.stdout + done.stderr
+    assert "digest-mailer admins link" in done.stderr

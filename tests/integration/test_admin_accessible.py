@@ -3,14 +3,12 @@
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 
 from accessible_support import flaws
-from admin_support import BASE, admin_client
+from admin_support import BASE, admin_client, at_the_machine
 from digest_mailer.adapters.browser import Browser
 from digest_mailer.bootstrap import App
 from digest_mailer.core.account import Role
-from digest_mailer.web.app import build_site
 from publication_support import make_publication
 
 LANGUAGES = pytest.mark.parametrize("language", ["en", "fr"])
@@ -25,7 +23,7 @@ def app(tmp_path: Path) -> App:
 @LANGUAGES
 def test_the_pages_to_sign_in_on(app: App, browser: Browser, language: str) -> None:
     headers = {"origin": BASE, "accept-language": language}
-    client = TestClient(build_site(app, inbox=False), base_url=BASE, headers=headers)
+    client = at_the_machine(app, headers)
     first = client.get("/admin/sign-in/")
     assert f'<html lang="{language}"' in first.text
     assert flaws(browser, client, first.text) == []

@@ -11,7 +11,7 @@ import pytest
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from admin_support import BASE, admin_client, quick_passwords
+from admin_support import BASE, admin_client, at_the_machine, quick_passwords
 from digest_mailer.bootstrap import App
 from digest_mailer.core.account import SESSION_LIFE, Role
 from digest_mailer.web.app import build_site
@@ -32,7 +32,7 @@ def app(tmp_path: Path) -> App:
 @pytest.fixture
 def stranger(app: App) -> TestClient:
     """A browser that nobody is signed in with, at the machine."""
-    return TestClient(build_site(app, inbox=False), base_url=BASE, follow_redirects=False, headers={"origin": BASE})
+    return at_the_machine(app, {"origin": BASE})
 
 
 @pytest.fixture
@@ -137,6 +137,16 @@ def test_the_machine_s_link_is_no_good_elsewhere(app: App, remote: TestClient, s
     assert stranger.post(f"/admin/in/{secret}/").status_code == 303
 
 
+def test_who_calls_the_machine_by_its_name_from_elsewhere_is_elsewhere(app: App, stranger: TestClient) -> None:
+    secret = app.admission.local_link("root")
+    for host in ("203.0.113.9", "192.168.1.7", "testclient"):
+        other = TestClient(stranger.app, base_url=BASE, headers={"origin": BASE}, client=(host, 50_000))
+        assert other.post(f"/admin/in/{secret}/").status_code == 403, host
+        assert "<form" not in other.get("/admin/sign-in/").text
+    six = TestClient(stranger.app, base_url="http://[::1]", headers={"origin": "http://[::1]"}, client=("::1", 50_000))
+    assert six.post(f"/admin/in/{secret}/").status_code == 200
+
+
 def test_over_a_network_only_by_https(app: App, remote: TestClient) -> None:
     app.admission.set_password(app.admission.add("anna@office.example.org", Role.ADMIN, "t"), PASSWORD, "t")
     host = {"host": "digest.example.org", "origin": "http://digest.example.org"}
@@ -173,6 +183,8 @@ def test_a_password_is_tried_ten_times(app: App, stranger: TestClient) -> None:
     assert stranger.post("/admin/sign-in/", data=form | {"password": PASSWORD}).status_code == 429
     assert isinstance(app.clock, FixedClock)
     app.clock.advance(timedelta(minutes=10))
+    wrong = stranger.post("/admin/sign-in/", data=form | {"password": "wrong"})
+    assert 'name="next" value="/admin/accounts/"' in wrong.text
     entered = stranger.post("/admin/sign-in/", data=form | {"password": PASSWORD})
     assert (entered.status_code, entered.headers["location"]) == (303, "/admin/accounts/")
 
@@ -202,6 +214,8 @@ def test_a_session_ends_by_signing_out_and_by_itself(app: App) -> None:
     assert isinstance(app.clock, FixedClock)
     app.clock.advance(SESSION_LIFE)
     assert client.get("/admin/").status_code == 303
+    lost = client.post("/admin/accounts/", data={"email": "bo@office.example.org", "role": "author"})
+    assert "nothing was saved" in client.get(lost.headers["location"]).text
 
 
 def test_authors_see_no_addresses_and_add_nobody(app: App) -> None:
@@ -234,6 +248,20 @@ def test_accounts_are_added_changed_and_removed(app: App) -> None:
     assert client.get("/admin/accounts/x/remove/").status_code == 404
 
 
+def test_a_form_that_says_no_role_changes_none(app: App) -> None:
+    client = admin_client(app)
+    number = app.admission.add("bo@office.example.org", Role.ADMIN, "tests").number
+    for form in ({"number": str(number)}, {"number": str(number), "role": "king"}, {"email": "x@office.example.org"}):
+        assert client.post("/admin/accounts/", data=form).status_code == 400, form
+    assert [one.role for one in app.admission.accounts.all()] == [Role.ADMIN]
+
+
+def test_half_a_character_is_refused(stranger: TestClient) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="email"\r\n\r\n\\ud800\r\n--x--\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=x; charset=unicode_escape"}
+    assert stranger.post("/admin/sign-in/", content=body, headers=kind).status_code == 400
+
+
 def test_nobody_locks_themselves_out(app: App) -> None:
     client = admin_client(app, Role.ADMIN)
     number = app.admission.by_address("admin@office.example.org").number
@@ -252,7 +280,12 @@ def test_ones_own_password_and_language(app: App) -> None:
     changed = client.post("/admin/account/", data={"do": "password", "password": PASSWORD})
     assert changed.headers["location"] == "/admin/sign-in/?said=changed"
     assert client.get("/admin/").status_code == 303
-    assert app.admission.by_password("author@office.example.org", PASSWORD)
+    entered = client.post("/admin/sign-in/", data={"email": "author@office.example.org", "password": PASSWORD})
+    assert entered.headers["location"] == "/admin/"
+    assert 'name="present"' in client.get("/admin/account/").text
+    other = {"do": "password", "password": "a sentence of somebody else"}
+    assert client.post("/admin/account/", data=other).status_code == 400
+    assert client.post("/admin/account/", data=other | {"present": PASSWORD}).status_code == 303
 
 
 def test_at_the_machine_there_is_no_account_to_change(app: App) -> None:

@@ -13,6 +13,7 @@ from admin_support import quick_passwords
 from digest_mailer.adapters.passwords import Argon2Passwords
 from digest_mailer.bootstrap import App
 from digest_mailer.core.account import LINK_LIFE, LOCAL_LINK_LIFE, SESSION_LIFE, Account, Role
+from digest_mailer.core.budget import letter
 from digest_mailer.core.errors import NothingMatched, UsageError
 from digest_mailer.services.admission import Admission
 from publication_support import FixedClock, make_publication
@@ -200,12 +201,37 @@ def test_tries_are_rationed_by_account_and_by_network(app: App, admission: Admis
 def test_links_are_mailed_to_accounts_only_and_rationed(admission: Admission, anna: Account) -> None:
     assert admission.mailed_link("nobody@office.example.org", "203.0.113.0/24") is None
     assert admission.mailed_link("no address", "203.0.113.0/24") is None
-    due = [admission.mailed_link(ANNA, "203.0.113.0/24") for _ in range(4)]
-    assert [one is None for one in due] == [False, False, False, True]
+    assert admission.budgets.spend(letter(anna.address, "192.0.2.0/24", admission.secret) * 3, admission.clock.now())
+    due = [admission.mailed_link(ANNA, "203.0.113.0/24") for _ in range(6)]
+    assert [one is None for one in due] == [False, False, False, False, False, True]
     assert due[0]
     account, secret = due[0]
     assert account == anna
     assert admission.redeem(secret, at_the_machine=False)
+    asked = [one.actor for one in admission.trail.records(action="admin-link")]
+    assert set(asked) == {"program"}, "who asked for it, nobody knows"
+
+
+def test_another_spelling_gives_no_more_tries(admission: Admission) -> None:
+    for number in range(10):
+        assert admission.may_try(ANNA, f"10.0.{number}.0/24")
+    for spelling in (ANNA.upper(), "anna@ｏffice.example.org", "anna@office。example.org", "anna@office．example.org"):
+        assert not admission.may_try(spelling, "192.0.2.0/24"), spelling
+
+
+def test_who_has_a_password_must_know_it_to_change_it(app: App, admission: Admission, anna: Account) -> None:
+    admission.change_password(anna, "", PASSWORD, "192.0.2.0/24")
+    anna = admission.by_address(ANNA)
+    for wrong in ("", "another sentence"):
+        with pytest.raises(UsageError, match="not the present password"):
+            admission.change_password(anna, wrong, "a sentence of somebody else", "192.0.2.0/24")
+    admission.change_password(anna, PASSWORD, "a sentence that is new", "192.0.2.0/24")
+    assert admission.by_password(ANNA, "a sentence that is new")
+    for _ in range(7):
+        with pytest.raises(UsageError, match="not the present password"):
+            admission.change_password(anna, "wrong", PASSWORD, "192.0.2.0/24")
+    with pytest.raises(UsageError, match="too many tries"):
+        admission.change_password(anna, "a sentence that is new", PASSWORD, "192.0.2.0/24")
 
 
 def test_the_database_holds_no_secret(app: App, admission: Admission, anna: Account) -> None:

@@ -1,6 +1,7 @@
 """For readers and testers: serve, inbox."""
 
 import asyncio
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,9 @@ def say_way_in(session: Session, app: "App", host: str, port: int) -> None:
     """How the admins' pages are entered: on this machine by a link that is good once."""
     from digest_mailer.core.urls import admin_url, sign_in_url
 
-    if host in _LOOPBACK:
+    if host in _LOOPBACK and not sys.stderr.isatty():  # a link in a log would be anybody's who reads the log
+        session.say(f"the admins' pages: http://{_shown(host)}:{port}/admin/ (a link: digest-mailer admins link)")
+    elif host in _LOOPBACK:
         link = sign_in_url(f"http://{_shown(host)}:{port}", app.admission.local_link(session.user))
         session.say(f"the admins' pages, for you: {link} (good once; another: digest-mailer admins link)")
     elif app.admission.accounts.all():

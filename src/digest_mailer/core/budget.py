@@ -45,6 +45,14 @@ def form(network: str, secret: bytes) -> tuple[Expense, ...]:
     return (Expense("form", _hash(secret, network), 30, _MOMENT),)
 
 
+def sign_in_letter(to: EmailAddress, network: str, secret: bytes) -> tuple[Expense, ...]:
+    """What a letter with a link to the admins' pages costs; no other letter counts with it."""
+    return (
+        Expense("sign-in letter to address", _hash(secret, to.canonical), 5, _HOUR),
+        Expense("sign-in letter for network", _hash(secret, network), 20, _HOUR),
+    )
+
+
 def password(account: str, network: str, secret: bytes) -> tuple[Expense, ...]:
     """What one try of a password costs; a link by mail stays possible when it is used up."""
     return (

@@ -5,10 +5,14 @@ command line. A `Diagnostic` is one mistake in a file of the author's, with its 
 Anything else that is raised is a defect of the program (exit code 1).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum, StrEnum
+
+# a hint that names a command or one of its options
+_COMMAND = re.compile(r"digest-mailer|\bsee (?:segments|topics|subscribers|suppressions|admins) [a-z]+|(?<!\w)--?[a-z]")
 
 
 class ExitCode(IntEnum):
@@ -69,9 +73,14 @@ class DigestError(Exception):
         self.hint = hint
 
     @property
+    def page_hint(self) -> str:
+        """What to do next, for somebody on a page; empty when it is a command that would help."""
+        return "" if _COMMAND.search(self.hint) else self.hint
+
+    @property
     def sentence(self) -> str:
-        """Both in a line, for where one form shows what is wrong with it."""
-        return f"{self.what}: {self.hint}" if self.hint else self.what
+        """Both in a line, for where a form on a page shows what is wrong with it."""
+        return f"{self.what}: {self.page_hint}" if self.page_hint else self.what
 
 
 class IssueError(DigestError):

@@ -28,6 +28,8 @@ from digest_mailer.core.identity import Language
 from digest_mailer.ports import Accounts, Budgets, Clock, Passwords, Trail
 from digest_mailer.services.subscriptions import read_address
 
+_PROGRAM = "program"
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
@@ -66,6 +68,18 @@ class Admission:
         if not self.accounts.remove(account.number, actor, self.clock.now()):
             raise NothingMatched(f"{account.address} has no account any more", "see: digest-mailer admins list")
 
+    def change_password(self, account: Account, present: str, password: str, network: str) -> None:
+        """Somebody changes their own; who has one must know it, so that a browser left open gives nobody a way in for
+        good. Raises UsageError for a wrong one, after too many, and for a new one that is easily guessed."""
+        check_password(password)
+        if account.has_password:
+            if not self.may_try(str(account.address), network):
+                raise UsageError("these were too many tries", "wait ten minutes")
+            right, _ = self.passwords.check(self.accounts.password(account.number), present)
+            if not right:
+                raise UsageError("this is not the present password", "another admin can set you a new one")
+        self.set_password(account, password, account.actor)
+
     def set_password(self, account: Account, password: str, actor: str) -> None:
         """Set or change it; all their sessions end. Raises UsageError for one that is easily guessed."""
         check_password(password)
@@ -88,10 +102,10 @@ class Admission:
     def mailed_link(self, address: str, network: str) -> tuple[Account, str] | None:
         """Somebody wants a link to be mailed; None where none is due."""
         parsed = _address(address)
-        if parsed is None or not self._spend(budget.letter(parsed, network, self.secret)):
+        if parsed is None or not self._spend(budget.sign_in_letter(parsed, network, self.secret)):
             return None
         account = self.accounts.find(parsed)
-        return (account, self.new_link(account, account.actor)) if account else None
+        return (account, self.new_link(account, _PROGRAM)) if account else None  # who asked, nobody knows
 
     def is_link(self, secret: str, *, at_the_machine: bool) -> bool:
         """Whether a link would sign somebody in."""
@@ -111,7 +125,8 @@ class Admission:
 
     def may_try(self, address: str, network: str) -> bool:
         """Whether one more password is looked at."""
-        return self._spend(budget.password(address.strip().lower(), network, self.secret))
+        parsed = _address(address)
+        return self._spend(budget.password(parsed.canonical if parsed else "", network, self.secret))
 
     def by_password(self, address: str, password: str) -> str | None:
         """Sign in by a password: the secret of the session; None for a wrong one."""

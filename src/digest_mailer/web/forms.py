@@ -10,6 +10,8 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message
 
+from digest_mailer.core.budget import network_of
+
 MAX_BODY = 64 * 1024
 MAX_TICKED = 300  # boxes; there are never as many
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
@@ -31,7 +33,7 @@ async def read_body(request: Request) -> bytes:
 async def read_form(request: Request) -> FormData:
     """The fields of a form of ours. Raises HTTPException 413 when it is too long, 400 when it cannot be read."""
     try:
-        return await _fields(request, await read_body(request))
+        return _whole(await _fields(request, await read_body(request)))
     except (MultiPartException, ValueError, LookupError) as problem:
         raise HTTPException(400) from problem
 
@@ -47,12 +49,24 @@ def ticked(form: FormData, name: str) -> list[str]:
     return [str(one) for one in form.getlist(name)[:MAX_TICKED]]
 
 
+def sender_network(request: Request) -> str:
+    """The network that a request comes from; see `core.budget.network_of`."""
+    return network_of(request.client.host if request.client else "")
+
+
 async def is_one_click(request: Request, body: bytes) -> bool:
     """Whether a mail program sent this and not our page. A body that cannot be read is not one-click's."""
     try:
         return ONE_CLICK in (await _fields(request, body)).multi_items()
     except (HTTPException, MultiPartException, ValueError, LookupError):
         return False
+
+
+def _whole(form: FormData) -> FormData:
+    """The same. Raises UnicodeEncodeError when half of a character stands in it."""
+    for name, value in form.multi_items():
+        f"{name}{value}".encode()
+    return form
 
 
 async def _fields(request: Request, body: bytes) -> FormData:

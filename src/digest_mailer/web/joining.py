@@ -18,7 +18,6 @@ from starlette.responses import Response
 from digest_mailer.bootstrap import App
 from digest_mailer.core.address import AddressError, EmailAddress, parse_address
 from digest_mailer.core.audience import MAX_NAME, Profile, State
-from digest_mailer.core.budget import network_of
 from digest_mailer.core.errors import UsageError
 from digest_mailer.core.identity import Language, is_control
 from digest_mailer.core.token import Scope
@@ -26,7 +25,7 @@ from digest_mailer.core.urls import confirm_url, sign_up_url
 from digest_mailer.services.joining import Errand, is_waiting
 from digest_mailer.services.letters import Kind
 from digest_mailer.web import trap
-from digest_mailer.web.forms import field, read_form, ticked
+from digest_mailer.web.forms import field, read_form, sender_network, ticked
 from digest_mailer.web.leaving import masked, no_such_link
 from digest_mailer.web.pages import Pages
 from digest_mailer.web.post import Post
@@ -67,7 +66,7 @@ class Door:
         _ = self.pages.phrases(language).gettext
         if form is None:
             return self._form(language, FormData(), "")
-        if not joining.may_ask(_network(request)):
+        if not joining.may_ask(sender_network(request)):
             return self._too_many(language)
         if trap.is_bait_taken(form):
             return self._answer(language, None)
@@ -79,7 +78,7 @@ class Door:
             return self._form(language, form, _("This is not an address that mail can go to. Please check it."))
         except UsageError:
             return self._form(language, form, _("Please tick at least one topic, or all of them."))
-        wording, network = self._wording(language), _network(request)
+        wording, network = self._wording(language), sender_network(request)
         return self._answer(language, lambda: joining.sign_up(profile, wording, "/subscribe/", network))
 
     def _profile(self, form: FormData, language: Language) -> Profile:
@@ -150,7 +149,7 @@ class Door:
         return self._noticed(language, _("You are subscribed"), sentences, task)
 
     def _links(self, request: Request, form: FormData) -> Response:
-        language, joining, network = self.pages.wanted_language(request), self.app.joining, _network(request)
+        language, joining, network = self.pages.wanted_language(request), self.app.joining, sender_network(request)
         if not joining.may_ask(network):
             return self._too_many(language)
         address = None if trap.is_bait_taken(form) else _address(field(form, "email"))
@@ -190,7 +189,3 @@ def _address(text: str) -> EmailAddress | None:
         return parse_address(text.strip())
     except AddressError:
         return None
-
-
-def _network(request: Request) -> str:
-    return network_of(request.client.host if request.client else "")

@@ -9,6 +9,7 @@ from digest_mailer.core.account import MIN_PASSWORD, Account, Role
 from digest_mailer.core.errors import NothingMatched, UsageError
 from digest_mailer.core.identity import Language
 from digest_mailer.web.admin.gate import Gate, Visit
+from digest_mailer.web.forms import sender_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,17 @@ class AccountPages:
             admission.set_language(account, language)
             return self.gate.go("/account/", "saved")
         try:
-            admission.set_password(account, str(visit.form.get("password", "")), account.actor)
+            network = sender_network(visit.request)
+            admission.change_password(account, visit.secret("present"), visit.secret("password"), network)
         except UsageError as problem:
             return self._own(visit, problem.sentence)
         return self.gate.go("/sign-in/", "changed")
 
     def _act(self, visit: Visit) -> str:
         admission, actor = self.gate.app.admission, visit.session.actor
-        role = Role.ADMIN if visit.typed("role") == Role.ADMIN else Role.AUTHOR
+        if visit.typed("role") not in tuple(Role):
+            raise UsageError("no role was chosen", "choose one")
+        role = Role(visit.typed("role"))
         if not visit.typed("number"):
             admission.add(visit.typed("email"), role, actor)
             return "added"

@@ -10,6 +10,7 @@ An endpoint is a plain function of a `Visit`, run in a thread. What a service re
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -68,6 +69,10 @@ class Visit:
         """A field of the form; empty when there is none."""
         return forms.field(self.form, name).strip()
 
+    def secret(self, name: str) -> str:
+        """A field of the form as it is: spaces belong to a password."""
+        return forms.field(self.form, name)
+
     def part(self, name: str) -> str:
         """A part of the path."""
         return str(self.request.path_params[name])
@@ -101,7 +106,7 @@ class Gate:
             self.check(request)
             visit = await run_in_threadpool(self._visit, request, NO_FORM)
             if visit is None:
-                return self.go("/sign-in/")
+                return self.go("/sign-in/", "over")
             if not visit.session.may(needs):
                 return self._forbidden(visit)
             try:
@@ -168,8 +173,9 @@ class Gate:
     def _let_in(self, request: Request, form: FormData, endpoint: Endpoint, needs: Role) -> Response:
         visit = self._visit(request, form)
         if visit is None:
-            here = request.url.path if request.method == "GET" else ""
-            return RedirectResponse(f"{self.pages.site}{AREA}/sign-in/?next={quote(here)}", 303)
+            if request.method != "GET":
+                return self.go("/sign-in/", "over")
+            return RedirectResponse(f"{self.pages.site}{AREA}/sign-in/?next={quote(request.url.path)}", 303)
         if not visit.session.may(needs):
             return self._forbidden(visit)
         try:
@@ -188,7 +194,7 @@ class Gate:
         if not status:
             raise problem
         _ = self.phrases(visit).gettext
-        values = {"title": _("That was not done"), "what": problem.what, "hint": problem.hint}
+        values = {"title": _("That was not done"), "what": problem.what, "hint": problem.page_hint}
         return self.show(visit, "refused", values, status)
 
 
@@ -216,9 +222,16 @@ def is_own(request: Request) -> bool:
 
 
 def is_at_the_machine(request: Request) -> bool:
-    """Whether somebody calls this machine by its own name, and no proxy has passed that on."""
+    """Whether somebody calls this machine by its own name, from it, and no proxy has passed that on."""
     passed_on = any(name in request.headers for name in ("x-forwarded-for", "forwarded", "via"))
-    return asked_host(request.headers) in LOOPBACK and not passed_on
+    return asked_host(request.headers) in LOOPBACK and _is_loopback(request) and not passed_on
+
+
+def _is_loopback(request: Request) -> bool:
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:  # a socket in the file system
+        return False
 
 
 def is_private(request: Request) -> bool:

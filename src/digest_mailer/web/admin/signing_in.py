@@ -14,7 +14,6 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from digest_mailer.core.account import SESSION_LIFE, Account, Role
-from digest_mailer.core.budget import network_of
 from digest_mailer.core.identity import Language
 from digest_mailer.core.message import Message
 from digest_mailer.core.urls import sign_in_url
@@ -29,7 +28,7 @@ from digest_mailer.web.admin.gate import (
     is_private,
     set_cookie,
 )
-from digest_mailer.web.forms import field, read_form
+from digest_mailer.web.forms import field, read_form, sender_network
 from digest_mailer.web.post import Post
 
 
@@ -70,16 +69,14 @@ class Porch:
             if self.gate.session(request):
                 return self.gate.go("/")
             return self._show(request, request.query_params.get("said", ""))
-        address, network = field(form, "email").strip(), network_of(request.client.host if request.client else "")
+        address, network = field(form, "email").strip(), sender_network(request)
+        admission, wanted = self.gate.app.admission, field(form, "next")[:200]
         if field(form, "do") == "mail":
             return self._mail(request, address, network)
-        admission = self.gate.app.admission
         if not admission.may_try(address, network):
-            return self._show(request, "rationed", 429, address)
+            return self._show(request, "rationed", 429, address, wanted)
         opened = admission.by_password(address, field(form, "password"))
-        if not opened:
-            return self._show(request, "wrong", 403, address)
-        return self._enter(request, opened, field(form, "next"))
+        return self._enter(request, opened, wanted) if opened else self._show(request, "wrong", 403, address, wanted)
 
     def _mail(self, request: Request, address: str, network: str) -> Response:
         """The same answer to everybody; the letter behind it."""
@@ -118,8 +115,8 @@ class Porch:
         set_cookie(response, request, secret, int(SESSION_LIFE.total_seconds()))
         return response
 
-    def _show(self, request: Request, said: str, status: int = 200, address: str = "") -> Response:
-        values = {"said": said, "email": address[:320], "next": request.query_params.get("next", "")[:200]}
+    def _show(self, request: Request, said: str, status: int = 200, address: str = "", wanted: str = "") -> Response:
+        values = {"said": said, "email": address[:320], "next": wanted or request.query_params.get("next", "")[:200]}
         return self._page(request, "sign_in", values, status)
 
     def _page(self, request: Request, name: str, values: dict[str, str], status: int = 200) -> Response:
