@@ -54,7 +54,7 @@ from digest_mailer.services.express import Express
 from digest_mailer.services.importing import Importer, Said
 from digest_mailer.services.interlocks import Interlocks
 from digest_mailer.services.launch import Launcher
-from digest_mailer.services.library import Library
+from digest_mailer.services.library import Library, Readings
 from digest_mailer.services.oversight import Overseer
 from digest_mailer.services.send import Canary, Run
 from digest_mailer.services.standing import Standing
@@ -124,8 +124,12 @@ class App:
 
     @property
     def library(self) -> Library:
-        """The issues, as they are on disk now."""
-        return Library(self.files)
+        """The issues, as they are on disk now. What has not changed since the last look is not parsed again."""
+        return Library(self.files, self._readings)
+
+    @cached_property
+    def _readings(self) -> Readings:
+        return Readings()
 
     @cached_property
     def database(self) -> Database:
@@ -217,8 +221,7 @@ class App:
 
     def _reading(self, source: str, said: Said) -> Reading:
         languages = tuple(dict.fromkeys((*self.publication.languages, ENGLISH, FRENCH)))
-        today = self.clock.now().date()
-        return Reading(today, languages, said.columns, said.consent, said.topics, said.encoding, source)
+        return Reading(self.today, languages, said.columns, said.consent, said.topics, said.encoding, source)
 
     @cached_property
     def uploads(self) -> "Uploads":
@@ -234,7 +237,8 @@ class App:
         journal = DepartureJournal(self.state / "departures.jsonl")
         changes = ChangeStore(self.database, self.secrets.address, new_subscriber_id)
         keys, address = self.secrets.keys.tokens, self.secrets.address
-        return Subscriptions(self.people, changes, self.trail, self.suppressions, journal, keys, address, self.clock)
+        stores = (self.people, changes, self.trail, self.suppressions, journal)
+        return Subscriptions(*stores, keys, address, self.clock, lambda: self.today)
 
     @property
     def today(self) -> date:
@@ -247,7 +251,7 @@ class App:
         from digest_mailer.services.choosing import Choosing
 
         catalogue = self.files.vocabulary().catalogue
-        return Choosing(self.subscriptions, catalogue, self.publication.languages, self.clock)
+        return Choosing(self.subscriptions, catalogue, self.publication.languages, lambda: self.today)
 
     @property
     def joining(self) -> "Joining":
@@ -311,7 +315,8 @@ class App:
 
         following = self.following
         trail = self.trail if following else None
-        return Topics(library, TopicFile(self.root), following, self.standing, self.clock, trail)
+        file = TopicFile(self.root, self.state / "topics.lock")
+        return Topics(library, file, following, self.standing, self.clock, trail)
 
     def composer(self, library: Library) -> "Composer":
         """Makes editions."""
@@ -411,7 +416,7 @@ class App:
             self.approvals,
             keys,
             signer,
-            self.clock,
+            lambda: self.today,
             catalogue,
         )
 

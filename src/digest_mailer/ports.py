@@ -114,6 +114,10 @@ class IssueSource(Protocol):
 class TopicEditor(Protocol):
     """Writes the catalogue of topics."""
 
+    def turn(self) -> AbstractContextManager[None]:
+        """Nobody else changes it meanwhile. Raises Locked when somebody else does not end. A turn within a turn is the
+        same one."""
+
     def put(self, topic: Topic) -> None:
         """Write a topic in the place of the one with its key, or behind all others. Raises ContentError when the file
         is not written in a way that this can change."""
@@ -141,6 +145,9 @@ class Subscribers(Protocol):
 
     def find(self, address: EmailAddress) -> Subscriber | None:
         """The person with this address, however it is spelled."""
+
+    def addresses(self, subscriber_ids: Collection[SubscriberId]) -> Mapping[SubscriberId, str]:
+        """The addresses of those of these people who are known, as they were typed."""
 
     def listing(self, segment: Segment, states: Sequence[State] = ()) -> Iterator[Subscriber]:
         """The people of a segment by address, of all states or of some."""
@@ -455,6 +462,9 @@ class Ledger(Protocol):
 
     def mailing(self, issue: IssueId) -> Mailing | None:
         """The mailing of an issue."""
+
+    def mailed(self) -> frozenset[IssueId]:
+        """The issues that have a mailing."""
 
     def open_wave(self, approval: Approval, wanted: WaveRequest, agree: Agree = anybody) -> int:
         """Fix who gets the issue now and has no row yet; all of it or nothing. Answers how many.

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from command_support import ROOT, command
+from digest_mailer.core.segment import Segment
+from publication_support import NOW, make_publication
 
 PEOPLE = ROOT / "subscribers.example.csv"
 HEADER = "email,name,language,topics,state,paused_until,consent_source,consent_date\n"
@@ -232,3 +234,15 @@ def test_the_database_is_upgraded_once(project: Path) -> None:
 def test_an_unknown_person_is_said_to_be(project: Path, address: str) -> None:
     assert command("-C", project, "subscribers", "show", address).code == (6 if "@" in address else 2)
     assert command("-C", project, "subscribers", "unsubscribe", address).code == (6 if "@" in address else 2)
+
+
+def test_a_segment_that_is_too_large_for_the_database_is_listed_and_removed(tmp_path: Path) -> None:
+    app = make_publication(tmp_path)
+    app.segments.add(Segment("big", attributes={f"a{number}": ("1",) for number in range(1100)}), "tests", NOW)
+    assert "too large" in command("-C", app.root, "segments", "list").out
+    assert command("-C", app.root, "segments", "list", "--json").json["segments"][0]["people"] is None
+    for words in (("segments", "count", "big"), ("subscribers", "list", "--segment", "big")):
+        refused = command("-C", app.root, *words)
+        assert (refused.code, "asks for too much to be counted" in refused.err) == (2, True)
+    assert command("-C", app.root, "segments", "remove", "big", "--yes").code == 0
+    assert app.segments.get("big") is None

@@ -57,9 +57,11 @@ def test_looking_at_topics_makes_no_database(tmp_path: Path) -> None:
     assert command("init", folder).code == 0
     shutil.rmtree(folder / ".digest")  # as after a clone
     assert command("-C", folder, "topics", "list").code == 0
-    assert command("-C", folder, "topics", "merge", "empathy", "alliance", "--yes").code == 0
     assert command("-C", folder, "topics", "coverage").code == 0
+    assert command("-C", folder, "topics", "merge", "empathy", "alliance").code == 0
     assert not (folder / ".digest").exists()
+    assert command("-C", folder, "topics", "merge", "empathy", "alliance", "--yes").code == 0
+    assert not (folder / ".digest" / "digest.db").exists()
     assert 'merged_into = "alliance"' in (folder / "newsletters" / "topics.toml").read_text("utf-8")
 
 
@@ -86,6 +88,9 @@ def test_a_topic_is_added_renamed_and_given_an_alias(project: Path) -> None:
     taken = command("-C", project, "topics", "add", "luck", "Good Luck")
     assert (taken.code, taken.err.splitlines()[0]) == (2, 'error: "luck" names the topic hope already')
     assert command("-C", project, "topics", "rename", "hope").code == 2
+    assert command("-C", project, "topics", "rename", "hope", "--fr", "Espoir", "--no-fr").code == 2
+    plain = command("-C", project, "topics", "rename", "hope", "--no-fr", "--json").json["topic"]
+    assert (plain["name_fr"], "Confiance" in plain["aliases"]) == ("", True)
     missing = command("-C", project, "topics", "rename", "hpoe", "Hope")
     assert (missing.code, 'did you mean "hope"?' in missing.err) == (6, True)
 

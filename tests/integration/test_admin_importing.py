@@ -1,5 +1,6 @@
 """Lists of people by the pages: read in the background, looked at, corrected, taken in as a whole or not at all."""
 
+import asyncio
 import csv
 import io
 import os
@@ -8,8 +9,10 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
+from typing import Any, cast
 
 import pytest
 from starlette.testclient import TestClient
@@ -25,6 +28,8 @@ from digest_mailer.core.audience import State, Subscriber
 from digest_mailer.core.segment import EVERYBODY
 from digest_mailer.services.uploads import Upload
 from digest_mailer.web.admin import importing
+from digest_mailer.web.admin.housekeeping import keep_tidy
+from digest_mailer.web.app import build_site
 from publication_support import EVERYTHING, FixedClock, make_publication, person, table_rows
 
 IMPORT = "/admin/import/"
@@ -117,7 +122,7 @@ def test_a_list_is_looked_at_and_then_taken_in(app: App, client: TestClient) -> 
     assert "encoding UTF-8" in text
     assert "Import 1 person" in text
     assert table_rows(app) == before, "so far nothing was changed"
-    assert client.post(page, data={"do": "apply"}).headers["location"] == page
+    assert client.post(page, data={"do": "apply", "seen": "1"}).headers["location"] == page
     assert "1 person is new." in client.get(page).text
     anna = find(app, "anna@example.org")
     assert anna
@@ -145,7 +150,7 @@ def test_the_page_shows_how_far_it_has_come(app: App, client: TestClient, queue:
         queue.run()
     assert seen == [("reading", 1, len(GOOD))]
     assert "refresh" not in client.get(page).headers
-    client.post(page, data={"do": "apply"})
+    client.post(page, data={"do": "apply", "seen": "1"})
     writing = client.get(page)
     assert (writing.headers["refresh"], "being taken in" in writing.text) == ("2", True)
     found.rows, found.octets = 1, found.size
@@ -162,7 +167,7 @@ def test_in_a_thread_it_comes_to_the_same(app: App, client: TestClient) -> None:
         while "refresh" in client.get(page).headers:
             pass
         if do:
-            assert client.post(page, data={"do": do}).status_code == 303
+            assert client.post(page, data={"do": do, "seen": "1"}).status_code == 303
     assert "1 person is new." in client.get(page).text
     assert find(app, "anna@example.org")
 
@@ -174,10 +179,10 @@ def test_rows_that_cannot_be_taken_are_set_aside_only_when_that_is_said(app: App
     assert "did you mean &#34;Empathy&#34;?" in text
     assert "must have an @-sign" in text
     before = table_rows(app)
-    refused = client.post(page, data={"do": "apply"})
+    refused = client.post(page, data={"do": "apply", "seen": "1"})
     assert (refused.status_code, "Tick the box" in refused.text) == (400, True)
     assert table_rows(app) == before
-    client.post(page, data={"do": "apply", "good": "yes"})
+    client.post(page, data={"do": "apply", "seen": "1", "good": "yes"})
     assert (count(app), find(app, "bob@example.org")) == (51, None)
     assert next(app.trail.records()).facts["rejected"] == 2
     assert len(kept_files(app)) == 1, "for the rejected rows"
@@ -190,10 +195,10 @@ def test_rejected_rows_are_downloaded_corrected_and_imported(app: App, client: T
     for _ in range(2):  # before and after
         answer = client.get(f"{page}rejects/")
         assert answer.headers["content-disposition"] == 'attachment; filename="rejects.csv"'
-        table = list(csv.reader(io.StringIO(answer.text)))
+        table = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
         assert table[0] == ["reject_row", "reject_reason", *HEADER.split(",")]
         assert [row[0] for row in table[1:]] == ["3", "4"]
-        client.post(page, data={"do": "apply", "good": "yes"})
+        client.post(page, data={"do": "apply", "seen": "1", "good": "yes"})
     second = upload(client, answer.text.replace("Emphaty", "Empathy").replace("nobody,", "somebody@example.org,"))
     assert figures(client, second) == [2, 0, 0, 0, 0]
     assert client.get(f"{second}rejects/").status_code == 404
@@ -212,7 +217,7 @@ def test_who_has_left_is_kept_out(app: App, client: TestClient) -> None:
 def test_what_the_file_does_not_say_is_said_in_the_form(app: App, client: TestClient) -> None:
     page = upload(client, "Courriel\nanna@example.org\n", **CONSENT, scope="some", topic=["empathy", "attachment"])
     assert figures(client, page) == [1, 0, 0, 0, 0]
-    client.post(page, data={"do": "apply"})
+    client.post(page, data={"do": "apply", "seen": "1"})
     anna = find(app, "anna@example.org")
     assert anna
     assert anna.consent
@@ -225,10 +230,11 @@ def test_what_the_file_does_not_say_is_said_in_the_form(app: App, client: TestCl
     [
         ({"source": "booth"}, "needs both a source and a day"),
         ({"day": "2023-05-01"}, "needs both a source and a day"),
-        ({"source": "booth", "day": "in May"}, "is no day"),
-        ({"source": "booth", "day": "2999-01-01"}, "in the future"),
-        ({"source": "b\u202e", "day": "2023-05-01"}, "cannot be kept"),
-        ({"source": "b" * 1001, "day": "2023-05-01"}, "cannot be kept"),
+        ({"source": "booth", "day": "in May"}, "is not a day"),
+        ({"source": "booth", "day": "2999-01-01"}, "a day to come"),
+        ({"source": "booth", "day": "1969-12-31"}, "before 1970"),
+        ({"source": "b\u202e", "day": "2023-05-01"}, "control character U+202E"),
+        ({"source": "b" * 1001, "day": "2023-05-01"}, "is too long"),
         ({**CONSENT, "scope": "some"}, "no topic is ticked"),
         ({**CONSENT, "scope": "some", "topic": "nonsense"}, "no topic is ticked"),
         (CONSENT, "Say below what these people follow"),
@@ -244,7 +250,7 @@ def test_a_slip_in_the_form_costs_no_second_upload(
     assert said in text
     form = document(text).cssselect("form")[0]
     assert form.fields["source"] == fields.get("source", ""), "it stands as it was typed"
-    assert client.post(page, data={"do": "apply"}).status_code == 409
+    assert client.post(page, data={"do": "apply", "seen": "1"}).status_code == 409
     assert table_rows(app) == before
     client.post(page, data={"do": "read", "form": "yes", **CONSENT, "scope": "all"})
     assert figures(client, page) == [1, 0, 0, 0, 0]
@@ -261,7 +267,7 @@ def test_a_column_is_what_somebody_says(app: App, client: TestClient) -> None:
     assert taken_for(client, page) == {
         "Adresse élec.": "Address", "Courriels": "attribute courriels", "Prénom": "attribute prénom", "Name": "Name",
     }  # fmt: skip
-    client.post(page, data={"do": "apply"})
+    client.post(page, data={"do": "apply", "seen": "3"})
     anna = find(app, "anna@example.org")
     assert anna
     assert (anna.name, anna.attributes) == ("x", {"courriels": "lots", "prénom": "Anna"})
@@ -272,7 +278,7 @@ def test_a_column_that_is_nearly_one_of_ours_has_to_be_said(app: App, client: Te
     assert "did you mean" in client.get(page).text
     assert taken_for(client, page)["langauge"] == "not clear"
     client.post(page, data={"do": "read", "form": "yes", "column-5": "attribute"})
-    client.post(page, data={"do": "apply"})
+    client.post(page, data={"do": "apply", "seen": "2"})
     anna = find(app, "anna@example.org")
     assert anna
     assert (anna.language, anna.attributes) == ("en", {"langauge": "fr"})
@@ -302,7 +308,7 @@ def test_an_encoding_is_chosen_where_it_cannot_be_told(app: App, client: TestCli
     assert "choose its encoding below" in client.get(page).text
     client.post(page, data={"do": "read", "form": "yes", "encoding": "windows-1251"})
     assert "Windows, Cyrillic" in client.get(page).text
-    client.post(page, data={"do": "apply"})
+    client.post(page, data={"do": "apply", "seen": "2"})
     anna = find(app, "anna@example.org")
     assert anna
     assert anna.name == "Наталья"
@@ -329,7 +335,7 @@ def test_a_second_list_waits_until_the_first_is_read(app: App, client: TestClien
     for page in (first, second):
         assert client.post(page, data={"do": "read"}).status_code == 409
     queue.run()
-    client.post(first, data={"do": "apply"})
+    client.post(first, data={"do": "apply", "seen": "1"})
     assert client.post(second, data={"do": "read"}).status_code == 409, "also while one is taken in"
     queue.run()
     assert client.post(second, data={"do": "read"}).status_code == 303
@@ -351,13 +357,13 @@ def test_a_list_is_for_who_uploaded_it(app: App, client: TestClient) -> None:
 def test_nothing_is_taken_in_that_nobody_looked_at(app: App, client: TestClient, queue: Queue) -> None:
     before = table_rows(app)
     page = upload(client, GOOD)
-    assert client.post(page, data={"do": "apply"}).status_code == 409
+    assert client.post(page, data={"do": "apply", "seen": "1"}).status_code == 409
     queue.run()
-    client.post(page, data={"do": "apply"})
-    assert client.post(page, data={"do": "apply"}).status_code == 409, "once is enough"
+    client.post(page, data={"do": "apply", "seen": "1"})
+    assert client.post(page, data={"do": "apply", "seen": "1"}).status_code == 409, "once is enough"
     queue.run()
     assert client.post(page, data={"do": "read"}).status_code == 409
-    assert client.post(page, data={"do": "apply"}).status_code == 409
+    assert client.post(page, data={"do": "apply", "seen": "1"}).status_code == 409
     assert len(table_rows(app)["import_run"]) == len(before["import_run"]) + 1
 
 
@@ -367,7 +373,7 @@ def test_a_list_that_was_taken_in_is_gone_from_the_disk(app: App, client: TestCl
     if os.name == "posix":
         assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert path.read_text(encoding="utf-8") == GOOD
-    client.post(page, data={"do": "apply"})
+    client.post(page, data={"do": "apply", "seen": "1"})
     assert kept_files(app) == []
     assert "The uploaded file is deleted." in client.get(page).text
 
@@ -385,26 +391,163 @@ def test_a_list_is_cancelled_also_while_it_is_read(app: App, client: TestClient,
     assert find(app, "anna@example.org") is None
 
 
-def test_what_is_older_than_a_day_goes_at_the_next_upload_and_at_the_start(app: App, client: TestClient) -> None:
-    clock = app.clock
+def test_what_is_older_than_a_day_goes_although_nobody_comes(app: App) -> None:
+    clock, waits = app.clock, list[float]()
     assert isinstance(clock, FixedClock)
-    page = upload(client, GOOD)
-    [old] = kept_files(app)
-    day_old = (clock.now() - timedelta(days=1, seconds=1)).timestamp()
-    os.utime(old, (day_old, day_old))
-    local = admin_client(app)  # which makes the site anew
+    page = upload(admin_client(app), GOOD)
+    os.utime(kept_files(app)[0], (clock.now().timestamp(),) * 2)
+
+    async def an_hour(seconds: float) -> None:
+        assert len(kept_files(app)) == 1, f"it is there after {len(waits)} hours"
+        waits.append(seconds)
+        if len(waits) == 26:
+            raise asyncio.CancelledError
+        clock.advance(timedelta(seconds=seconds))
+
+    with pytest.raises(AssertionError, match="after 25 hours"):
+        asyncio.run(keep_tidy(app.uploads, an_hour))
+    assert set(waits) == {3600}
     assert kept_files(app) == []
-    client.post(page, data={"do": "apply"})
-    assert "the uploaded file is gone" in client.get(page).text
-    other = upload(local, GOOD)
+    assert admin_client(app).get(page).status_code == 404
+
+
+def test_a_site_that_starts_tidies_at_once(app: App, client: TestClient) -> None:
+    upload(client, GOOD)
     [old] = kept_files(app)
-    clock.advance(timedelta(days=1, seconds=1))
-    local = admin_client(app)  # nobody is signed in for so long
-    assert local.get(other).status_code == 404
+    day_old = (app.clock.now() - timedelta(days=1, seconds=1)).timestamp()
     os.utime(old, (day_old, day_old))
-    upload(local, GOOD)
+    tidied, tidy = Event(), app.uploads.files.tidy
+
+    class Watched:
+        """The files, and whether somebody tidied them."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(files, name)
+
+        def tidy(self, *given: Any) -> None:
+            """As they do."""
+            tidy(*given)
+            tidied.set()
+
+    files, app.uploads.files = app.uploads.files, cast("Any", Watched())
+    with TestClient(build_site(app, inbox=False)):
+        assert tidied.wait(10)
+    assert not old.exists()
+
+
+def test_a_list_that_is_a_day_old_is_not_found_even_where_its_file_is(app: App) -> None:
+    assert isinstance(app.clock, FixedClock)
+    page = upload(admin_client(app), MIXED)
+    app.clock.advance(timedelta(days=1, seconds=1))
+    local = admin_client(app)  # nobody is signed in for so long
     assert len(kept_files(app)) == 1
-    assert old not in kept_files(app)
+    answers = [local.get(page), local.get(f"{page}rejects/"), local.post(page, data={"do": "apply", "seen": "1"})]
+    assert [one.status_code for one in answers] == [404] * 3
+    upload(local, GOOD)
+    assert len(kept_files(app)) == 2, "the clock of the disk is another one"
+
+
+def test_deleting_the_upload_of_a_list_that_was_taken_in_says_no_more_than_that(app: App, client: TestClient) -> None:
+    page = upload(client, MIXED)
+    client.post(page, data={"do": "apply", "seen": "1", "good": "yes"})
+    gone = client.post(page, data={"do": "drop"}).headers["location"]
+    text = client.get(gone).text
+    assert "The upload is deleted." in text
+    assert "Nothing was changed." not in text
+    back = client.get(page)
+    assert (back.status_code, "nothing was changed" in back.text) == (404, False)
+
+
+def test_a_list_that_was_taken_in_is_not_taken_in_twice(app: App, client: TestClient) -> None:
+    page = upload(client, MIXED)
+    client.post(page, data={"do": "apply", "seen": "1", "good": "yes"})
+    before = table_rows(app)
+    for fields in ({"good": "yes", "seen": "1"}, {"seen": "1"}, {}):
+        again = client.post(page, data={"do": "apply", **fields})
+        assert (again.status_code, "It was taken in already" in again.text) == (409, True)
+        assert "1 person is new." in again.text
+    assert client.post(page, data={"do": "read"}).status_code == 409
+    assert table_rows(app) == before
+
+
+def test_of_two_windows_the_one_that_shows_what_is_no_longer_so_is_told(app: App, client: TestClient) -> None:
+    page = upload(client, f"{HEADER},nom\n{ANNA},Jeanne\n".replace(",name,", ",call,"))
+    seen = document(client.get(page).text).cssselect("input[name=seen]")[0].get("value")
+    client.post(page, data={"do": "read", "form": "yes", "column-1": "name", "column-5": "attribute"})
+    before = table_rows(app)
+    for old in ({"seen": seen}, {}, {"seen": "x"}):
+        answer = client.post(page, data={"do": "apply", **old})
+        assert (answer.status_code, "read anew" in answer.text) == (409, True)
+        assert taken_for(client, page)["call"] == "Name"
+        assert table_rows(app) == before
+    now = document(answer.text).cssselect("input[name=seen]")[0].get("value")
+    assert client.post(page, data={"do": "apply", "seen": now}).status_code == 303
+    anna = find(app, "anna@example.org")
+    assert anna
+    assert (anna.name, dict(anna.attributes)) == ("Anna", {"nom": "Jeanne"})
+
+
+def test_where_no_thread_can_be_started_the_page_says_so_and_nothing_is_stuck(app: App, client: TestClient) -> None:
+    def none_left(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    at_once, app.uploads.spawn = app.uploads.spawn, none_left
+    answer = client.post(IMPORT, files={"file": ("list.csv", GOOD)})
+    assert (answer.status_code, "too much to do" in answer.text) == (503, True)
+    [name] = [path.name for path in kept_files(app)]
+    page = f"{IMPORT}{name}/"
+    assert client.post(page, data={"do": "read"}).status_code == 503
+    app.uploads.spawn = at_once
+    client.post(page, data={"do": "read"})
+    assert figures(client, page) == [1, 0, 0, 0, 0]
+    seen, app.uploads.spawn = document(client.get(page).text).cssselect("input[name=seen]")[0].get("value"), none_left
+    answer = client.post(page, data={"do": "apply", "seen": seen})
+    assert (answer.status_code, "too much to do" in answer.text) == (503, True)
+    assert figures(client, page) == [1, 0, 0, 0, 0], "as it was"
+    app.uploads.spawn = at_once
+    assert client.post(page, data={"do": "apply", "seen": seen}).status_code == 303
+    assert find(app, "anna@example.org")
+
+
+def test_rejected_rows_run_nothing_in_a_spreadsheet_and_come_back_as_they_were(app: App, client: TestClient) -> None:
+    names = ("=1+1", "'=1+1", "''=1+1", "+33", "\u2009-x", "'tis")
+    rows = "".join(f"nobody{n},{name},ALL,form,2023-01-01,\n" for n, name in enumerate(names))
+    page = upload(client, f"{HEADER},=cmd\n{rows}")
+    answer = client.get(f"{page}rejects/")
+    assert answer.content.startswith(b"\xef\xbb\xbfreject_row,")
+    cells = [cell for row in csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))) for cell in row]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))] == []
+    second = upload(client, re.sub(rb"nobody([0-9])", rb"reader\1@example.org", answer.content))
+    assert figures(client, second) == [len(names), 0, 0, 0, 0]
+    assert taken_for(client, second)["=cmd"] == "attribute =cmd"
+    client.post(second, data={"do": "apply", "seen": "1"})
+    kept = [found.name for n in range(len(names)) if (found := find(app, f"reader{n}@example.org"))]
+    assert kept == ["=1+1", "=1+1", "'=1+1", "+33", "-x", "'tis"]
+
+
+def test_a_consent_may_be_of_today_where_the_publication_is_and_no_later(app: App, client: TestClient) -> None:
+    assert isinstance(app.clock, FixedClock)
+    app.clock.instant = datetime(2024, 2, 1, 1, tzinfo=UTC)  # the day before, in Toronto
+    local = admin_client(app)
+    text = "email,topics\nanna@example.org,ALL\n"
+    page = upload(local, text, source="booth", day="2024-01-31")
+    assert figures(local, page) == [1, 0, 0, 0, 0]
+    assert 'max="2024-01-31"' in local.get(page).text
+    late = local.get(upload(local, text, source="booth", day="2024-02-01")).text
+    assert "a day to come" in late
+    dated = "email,topics,consent_source,consent_date\nanna@example.org,ALL,booth,2024-02-01\n"
+    assert figures(local, upload(local, dated)) == [0, 0, 0, 0, 1]
+
+
+def test_the_name_of_a_file_stands_beside_the_trail_and_not_in_it(app: App, client: TestClient) -> None:
+    page = upload(client, GOOD, "jean.tremblay@example.org.csv")
+    client.post(page, data={"do": "apply", "seen": "1"})
+    assert "jean.tremblay" not in client.post("/admin/audit/export/").text
+    assert "jean.tremblay@example.org.csv" in client.get("/admin/audit/").text
+    anna = find(app, "anna@example.org")
+    assert anna
+    assert [one.reason for one in app.subscriptions.history(anna)] == ["jean.tremblay@example.org.csv"]
+    assert app.trail.verify().faults == ()
 
 
 def test_after_a_new_start_the_page_says_to_upload_again(app: App, client: TestClient) -> None:
@@ -430,10 +573,10 @@ app.uploads.spawn = lambda work: work()
 pages = ImportPages(type("Gate", (), {"app": app}))
 with open(sys.argv[2], "rb") as data:
     upload = app.uploads.keep(data, "list.csv", "admin:1", People(Typed()))
-app.uploads.read(upload, pages._work(upload, Typed(), Asked()))
+app.uploads.read(upload, pages.work(upload, Asked()))
 assert upload.about.imported.result.created == 5000, upload.problem
 audit.append = lambda *_: os._exit(9)  # every row is written by now
-app.uploads.apply(upload, pages._work(upload, Typed(), Asked(True, False, "admin:1")))
+app.uploads.apply(upload, pages.work(upload, Asked(True, False, "admin:1")), 1)
 """
     rows = "".join(f"reader{number}@example.org,,ALL,form,2023-01-01\n" for number in range(5000))
     path = tmp_path / "list.csv"
@@ -528,15 +671,17 @@ def test_it_can_be_read_on_every_screen(app: App, browser: Browser, language: st
     failed = upload(client, "Courriel,langauge\nanna@example.org,x\n", long, **CONSENT)
     page = upload(client, MIXED, long)
     pages = [client.get(IMPORT), client.get(f"{IMPORT}?said=dropped"), client.post(IMPORT, data=CONSENT),
-             client.get(failed), client.get(page), client.post(page, data={"do": "apply"})]  # fmt: skip
-    client.post(page, data={"do": "apply", "good": "yes"})
-    pages += [client.get(page), client.get(upload(client, GOOD))]
+             client.get(failed), client.get(page), client.post(page, data={"do": "apply", "seen": "1"})]  # fmt: skip
+    pages.append(client.post(page, data={"do": "apply", "seen": "0", "good": "yes"}))
+    client.post(page, data={"do": "apply", "seen": "1", "good": "yes"})
+    pages += [client.get(page), client.post(page, data={"do": "apply"}), client.get(upload(client, GOOD))]
+    pages.append(client.get(f"{IMPORT}?said=deleted"))
     queue = Queue()
     app.uploads.spawn = queue
     reading = upload(client, GOOD.replace("Anna", "Anne"))
     pages += [client.get(reading), client.get(upload(client, GOOD))]
     queue.run()
-    client.post(reading, data={"do": "apply"})
+    client.post(reading, data={"do": "apply", "seen": "1"})
     pages.append(client.get(reading))
     for number, one in enumerate(pages):
         assert "template web/" not in one.text, number

@@ -5,14 +5,14 @@ import io
 import json
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from accessible_support import flaws
-from admin_support import admin_client
+from admin_support import admin_client, document
 from core_support import JULY, address_of
 from digest_mailer.adapters.browser import Browser
 from digest_mailer.bootstrap import App
@@ -25,8 +25,9 @@ from digest_mailer.core.move import Move
 from digest_mailer.core.people_search import PAGE, Search
 from digest_mailer.core.segment import EVERYBODY, Segment
 from digest_mailer.core.topic import union, words_of
-from digest_mailer.web.admin.person_form import mark
-from publication_support import EVERYTHING, NOW, ONE_TOPIC, freeze, make_publication, person, table_rows
+from digest_mailer.services import library
+from digest_mailer.services.subscriptions import mark
+from publication_support import EVERYTHING, NOW, ONE_TOPIC, FixedClock, freeze, make_publication, person, table_rows
 
 LANGUAGES = pytest.mark.parametrize("language", ["en", "fr"])
 ACTOR = "local:tests"
@@ -67,7 +68,7 @@ def many(app: App, count: int) -> list[str]:
 def form_of(who: Subscriber, **changes: object) -> dict[str, object]:
     """The form of somebody's values as a browser would send it."""
     form: dict[str, object] = {
-        "seen": mark(who),
+        "seen": mark(who.profile),
         "address": who.address.typed,
         "name": who.name,
         "language": who.language,
@@ -107,6 +108,20 @@ def test_a_page_that_ends_with_somebody_who_is_gone_is_the_first(app: App, clien
         assert listed(client.get(f"/admin/people/?{query}").text) == first
     second = app.people.page(Search(), behind=first[1]).people[0]
     assert listed(client.get(f"/admin/people/?before={second.id}").text) == first
+
+
+def test_who_is_erased_at_the_edge_of_a_page_loses_nobody_their_place(app: App, client: TestClient) -> None:
+    everybody = many(app, 2 * PAGE)
+    text = client.get("/admin/people/").text
+    (link,) = re.findall(r'rel="next" href="([^"]+)"', text)
+    for gone in everybody[PAGE - 3 : PAGE]:
+        app.subscriptions.erase(person(app, gone), "tests")
+    second = client.get(link).text
+    assert listed(second) == everybody[PAGE : 2 * PAGE]
+    (link,) = re.findall(r'rel="prev" href="([^"]+)"', second)
+    for gone in everybody[PAGE : PAGE + 3]:
+        app.subscriptions.erase(person(app, gone), "tests")
+    assert listed(client.get(link).text) == [*everybody[: PAGE - 3], *everybody[PAGE + 3 : PAGE + 6]]
 
 
 def test_somebody_is_found_by_the_beginning_of_the_address_or_anywhere(client: TestClient) -> None:
@@ -189,7 +204,7 @@ def test_the_export_is_what_the_filter_names(app: App, client: TestClient) -> No
     form = {"text": "reader0", "state": "active", "format": "csv"}
     answer = client.post("/admin/people/export/", data=form)
     assert answer.headers["content-disposition"] == 'attachment; filename="people-2024-01-31.csv"'
-    rows = [*csv.DictReader(io.StringIO(answer.text))]
+    rows = [*csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")))]
     assert [row["email"] for row in rows] == [f"reader{number:03}@clinic.example.org" for number in range(PAGE + 1)]
     note = next(app.trail.records(limit=1))
     assert (note.action, note.actor, note.facts) == ("export", ACTOR, {"what": "subscribers", "rows": PAGE + 1})
@@ -199,10 +214,21 @@ def test_the_export_is_what_the_filter_names(app: App, client: TestClient) -> No
     assert len(json.loads(everybody.text)["people"]) == len([*app.people.listing(EVERYBODY)])
 
 
+def test_a_spreadsheet_reads_the_export_as_what_it_is_and_an_import_takes_it_back(app: App, client: TestClient) -> None:
+    answer = client.post("/admin/people/export/", data={"format": "csv"})
+    assert answer.content.startswith(b"\xef\xbb\xbfemail,")
+    assert "Amélie" in answer.content.decode("utf-8-sig")
+    assert not client.post("/admin/people/export/", data={"format": "json"}).content.startswith(b"\xef")
+    app.uploads.spawn = lambda work: work()
+    page = client.post("/admin/import/", files={"file": ("people.csv", answer.content)}).headers["location"]
+    numbers = [one.text_content() for one in document(client.get(page).text).cssselect(".figures dd")]
+    assert numbers == ["0", "0", "45", "5", "0"], "five have left"
+
+
 def test_an_export_of_nobody_has_a_head(app: App, client: TestClient) -> None:
     app.segments.add(Segment("gone", states=(State.BOUNCED,)), "tests", NOW)
     answer = client.post("/admin/people/export/", data={"segment": "gone", "state": "active", "format": "csv"})
-    assert answer.text.startswith("email,")
+    assert answer.text.startswith("\ufeffemail,")
     assert answer.text.count("\n") == 1
 
 
@@ -223,7 +249,7 @@ def test_a_page_tells_who_they_are_and_what_was_done(app: App, client: TestClien
     app.subscriptions.pause(who, date(2024, 4, 1), "admin:9", "on leave")
     text = client.get(path(app)).text
     profile = (ONE_TOPIC, "Oluwaseun Adeyemi", "Adherance", "clinician", "1 April 2024", "Gets no mail today: paused.")
-    for words in (*profile, "on leave", "admin:9", "Active → Paused", "Imported", "subscribers.example.csv"):
+    for words in (*profile, "on leave", "admin:9", "Active → Paused", "Import of a list", "subscribers.example.csv"):
         assert words in text, words
     assert who.consent
     assert who.consent.source in text
@@ -234,7 +260,7 @@ def test_consents_are_told_in_full(app: App, client: TestClient) -> None:
     given = Consent("sign-up page", NOW.date(), "I want the mail", "3", "192.0.2.0/24")
     app.subscriptions.changes.add(profile, given, Move.SIGN_UP, "reader", NOW)
     text = client.get(path(app, "new@clinic.example.org")).text
-    for words in ("sign-up page", "I want the mail", "version 3", "192.0.2.0/24", "not confirmed yet", "Signed up"):
+    for words in ("sign-up page", "I want the mail", "version 3", "192.0.2.0/24", "not confirmed yet", "Sign-up"):
         assert words in text, words
 
 
@@ -298,7 +324,31 @@ def test_a_pause_and_its_end(app: App, client: TestClient) -> None:
     event = app.subscriptions.history(person(app, ONE_TOPIC))[-1]
     assert (event.actor, event.reason) == (ACTOR, "on leave")
     assert "The pause is over." in done(client, where, do="resume")
-    assert person(app, ONE_TOPIC).state is State.ACTIVE
+    before = table_rows(app)
+    assert "It was like that already." in done(client, where, do="resume")
+    assert (person(app, ONE_TOPIC).state, table_rows(app)) == (State.ACTIVE, before)
+
+
+def test_looking_again_parses_no_issue_and_asks_for_no_mailing_by_itself(
+    app: App, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise AssertionError
+
+    freeze(app)
+    before = client.get(path(app)).text
+    assert "published issues were never sent by mail" in before
+    monkeypatch.setattr(library, "examine_issue", broken)
+    assert client.get(path(app)).text == before
+    for where in ("/admin/", "/admin/topics/", "/admin/topics/empathy/"):
+        assert client.get(where).status_code == 200
+    assert app.ledger.mailed() == {JULY}
+
+
+def test_who_left_has_no_pause_to_end(app: App, client: TestClient) -> None:
+    app.subscriptions.leave(person(app, ONE_TOPIC), "", actor="tests")
+    told = client.post(path(app), data={"do": "resume"})
+    assert (told.status_code, "signing up again" in told.text) == (400, True)
 
 
 def test_leaving_takes_them_out_of_a_mailing(app: App, client: TestClient) -> None:
@@ -327,7 +377,6 @@ def test_a_report_is_taken_back_with_a_reason(app: App, client: TestClient, move
     [
         {},
         {"do": "erase"},
-        {"do": "resume"},
         {"do": "reinstate", "reason": "x"},
         {"do": "pause"},
         {"do": "pause", "until": "tomorrow"},
@@ -481,6 +530,9 @@ def test_somebody_is_added_with_their_consent(app: App, client: TestClient) -> N
         ({"source": ""}, "where they asked"),
         ({"day": ""}, "is not a day"),
         ({"day": "2024-02-01"}, "a day to come"),
+        ({"day": "0001-01-01"}, "before 1970"),
+        ({"source": "a\u202eb"}, "control character U+202E"),
+        ({"source": "a" * 1001}, "is too long"),
         ({"language": "de"}, "not a language"),
         ({"address": "gone@clinic.example.org"}, "suppression list"),
     ],
@@ -495,6 +547,26 @@ def test_who_cannot_be_added_is_told_in_the_form(
     assert (answer.status_code, words in answer.text) == (400, True)
     assert 'value="New"' in answer.text
     assert table_rows(app) == before
+
+
+def test_the_reason_of_an_edit_is_kept_to_the_length_of_the_others(app: App, client: TestClient) -> None:
+    who = person(app, ONE_TOPIC)
+    form = form_of(who, name="Other") | {"reason": "r" * 60_000}
+    assert client.post(f"/admin/people/{who.id}/edit/", data=form).status_code == 303
+    assert next(app.trail.records(who.id)).content["reason"] == "r" * 500
+
+
+def test_a_pause_and_a_consent_are_of_the_day_where_the_publication_is(app: App) -> None:
+    assert isinstance(app.clock, FixedClock)
+    app.clock.instant = datetime(2024, 2, 1, 1, tzinfo=UTC)  # the day before, in Toronto
+    client, where = admin_client(app), path(app)
+    [first] = re.findall(r'name="until".*?min="(.*?)"', client.get(where).text)
+    assert first == "2024-02-01"
+    assert client.post(where, data={"do": "pause", "until": "2024-01-31"}).status_code == 400
+    assert client.post(where, data={"do": "pause", "until": first}).status_code == 303
+    assert app.explainer().entitled(person(app, ONE_TOPIC)) == "paused"
+    app.clock.instant = datetime(2024, 2, 1, 5, tzinfo=UTC)
+    assert app.explainer().entitled(person(app, ONE_TOPIC)) == ""
 
 
 # -- erasing
@@ -516,7 +588,9 @@ def test_somebody_is_erased_after_a_plan(app: App, client: TestClient) -> None:
     assert next(app.trail.records(limit=1)).actor == ACTOR
     assert str(next(app.trail.records(who.id)).number) in gone.text
     for end in ("edit/", "erase/"):
-        assert client.post(f"{where}{end}").status_code == 404
+        again = client.post(f"{where}{end}")
+        assert (again.status_code, "This person was erased" in again.text) == (404, True)
+        assert client.post(f"/admin/people/77/{end}").status_code == 404
     assert client.post(where, data={"do": "unsubscribe"}).status_code == 404
 
 

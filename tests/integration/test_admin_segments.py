@@ -24,6 +24,7 @@ from digest_mailer.core.identity import IssueId
 from digest_mailer.core.segment import EVERYBODY, Segment
 from digest_mailer.core.segment_text import parse, write
 from digest_mailer.services.segmenting import from_words, in_words
+from digest_mailer.web.admin import segments as segments_page
 from publication_support import EVERYTHING, ONE_TOPIC, freeze, make_publication, person, table_rows
 from segment_support import segments
 
@@ -199,11 +200,45 @@ def test_segments_are_listed_in_words_and_counted(app: App, client: TestClient) 
     rows = {row.xpath("string(th)").strip(): row for row in found}
     assert sorted(rows) == [NAME, "everyone"]
     told = " ".join(rows[NAME].text_content().split())
-    for words in ("Follows at least one of: Attachment, Empathy", "State: Active", "role: clinician", "1 January 2020"):
+    topics = "Follows at least one of these topics: Attachment, Empathy"
+    for words in (topics, "State: Active", "role: clinician", "1 January 2020"):
         assert words in told
     assert rows["everyone"].xpath("td")[-1].text == str(sum(app.people.count(EVERYBODY).values()))
     french = admin_client(app, Role.ADMIN, "fr").get("/admin/segments/").text
-    assert "Suit au moins un de\u00a0: Attachement, Empathie" in french
+    assert "Suit au moins un de ces thèmes\u00a0: Attachement, Empathie" in french
+
+
+def test_a_segment_that_is_too_large_for_the_database_is_shown_and_can_be_removed(app: App, client: TestClient) -> None:
+    pairs = "\r\n".join(f"a{number}=1" for number in range(1100))
+    told = client.post("/admin/segments/new/", data={"do": "save", "name": "big", "attribute": pairs})
+    assert (told.status_code, "100 values of attributes at most" in told.text) == (400, True)
+    assert "100 values of attributes" in client.post("/admin/segments/count/", data={"attribute": pairs}).text
+    stored = Segment("big", attributes={f"a{number}": ("1",) for number in range(1100)})
+    app.segments.add(stored, "tests", app.clock.now())  # as older versions did
+    (row,) = parts(client.get("/admin/segments/").text, '//tbody/tr[th/a="big"]')
+    assert row.xpath("td")[-1].text == "cannot be counted"
+    page = client.get("/admin/segments/big/")
+    assert (page.status_code, "100 values of attributes at most" in page.text) == (400, True)
+    people = client.get("/admin/people/?segment=big")
+    assert (people.status_code, "too much to be counted" in people.text) == (400, True)
+    asked = client.get("/admin/segments/big/remove/").text
+    assert "too much to be counted" in asked
+    (seen,) = re.findall(r'name="seen" value="([0-9a-f]+)"', asked)
+    assert client.post("/admin/segments/big/remove/", data={"seen": seen}).status_code == 303
+    assert app.segments.get("big") is None
+
+
+def test_of_many_people_those_of_attributes_are_counted_on_the_page_of_the_segment(
+    app: App, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(app, "any:empathy", "warm")
+    keep(app, "received:2023-07", "july")
+    monkeypatch.setattr(segments_page, "_MANY", sum(app.people.count(EVERYBODY).values()) - 1)
+    found = parts(client.get("/admin/segments/").text, "//tbody/tr/td[last()]")
+    assert [cell.xpath("string(a/@href)") for cell in found] == [PAGE, "/admin/segments/july/", ""]
+    assert found[2].text == str(sum(app.people.count(meaning("any:empathy")).values()))
+    monkeypatch.undo()
+    assert '/admin/segments/july/">Count' not in client.get("/admin/segments/").text
 
 
 def test_a_new_segment_is_kept_under_its_name_by_who_made_it(app: App, client: TestClient) -> None:
@@ -268,7 +303,7 @@ def test_a_segment_is_removed_when_that_is_confirmed(app: App, client: TestClien
     before = table_rows(app)
     asked = client.get(f"{PAGE}remove/").text
     (seen,) = re.findall(r'name="seen" value="([0-9a-f]+)"', asked)
-    assert "Follows none of: Training" in asked
+    assert "Follows none of these topics: Training" in asked
     assert table_rows(app) == before
     app.segments.edit(meaning("language:fr"), "tests", app.clock.now())
     told = client.post(f"{PAGE}remove/", data={"seen": seen})
@@ -329,10 +364,10 @@ def test_why_somebody_is_in_it_or_not(app: App, client: TestClient) -> None:
     (part,) = parts(told.text, '//section[@id="explain"]')
     rows = [[" ".join(cell.text_content().split()) for cell in row] for row in part.xpath(".//tbody/tr")]
     assert rows == [
-        ["Follows at least one of: Empathy", "yes", "all topics"],
+        ["Follows at least one of these topics: Empathy", "yes", "all topics"],
         ["Language: Français", "yes", "Français"],
         ["role: x", "no", person(app).attributes["role"]],
-        ["Got at least one of: June 2023", "no", "none of them"],
+        ["Got at least one of these issues: June 2023", "no", "none of them"],
     ]
     assert "is not in it." in told.text
     assert EVERYTHING not in str(told.url)
@@ -430,6 +465,16 @@ def test_the_count_follows_the_form(app: App, screen: "tuple[Page, bool, list[st
         page.locator("output", has_text="NAME=VALUE").wait_for()
     assert said == []
     assert kept(app) == LINE
+
+
+@pytest.mark.parametrize("screen", [True], indirect=True, ids=["with scripts"])
+def test_a_count_that_cannot_be_had_is_told(client: TestClient, screen: "tuple[Page, bool, list[str]]") -> None:
+    page, _, _ = screen
+    page.goto(f"{BASE}{PAGE}")
+    client.cookies.clear()  # as when the session is over
+    page.get_by_label("Paused").check()
+    page.locator("output", has_text="It cannot be counted now.").wait_for()
+    assert page.locator("output .count").count() == 0
 
 
 @pytest.mark.parametrize("screen", [True], indirect=True, ids=["with scripts"])

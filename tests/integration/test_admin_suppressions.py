@@ -125,6 +125,14 @@ def test_who_is_suppressed_among_many_gets_nothing_of_a_mailing_under_way(store:
     assert states["reader1@example.org"] == "planned"
 
 
+def test_a_form_that_says_nothing_known_changes_nothing(app: App, client: TestClient) -> None:
+    app.suppressing.add(["anna@example.org"], "tests", "tests")
+    before = table_rows(app)
+    form = {"email": "anna@example.org", "reason": "x", "do": "xyz"}
+    assert client.post(f"{LIST}address/", data=form).status_code == 400
+    assert table_rows(app) == before
+
+
 def test_the_list_is_paged_by_ground_newest_first(app: App, client: TestClient) -> None:
     app.suppressions.add([entry(number, age=number) for number in range(PER_PAGE)], "tests", NOW)
     app.suppressions.add([entry(99, Ground.COMPLAINT, age=99)], "tests", NOW)
@@ -139,7 +147,17 @@ def test_the_list_is_paged_by_ground_newest_first(app: App, client: TestClient) 
     assert f"All {PER_PAGE + 1}" in complaints
 
 
-@pytest.mark.parametrize("query", ["ground=nonsense", "behind=nonsense", "behind=2024-01-01_00", "behind=_"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "ground=nonsense",
+        "behind=nonsense",
+        "behind=2024-01-01_00",
+        "behind=_",
+        "behind=9999-12-31T23:59:59-10:00_00",
+        "behind=0001-01-01T00:00:00%2B10:00_00",
+    ],
+)
 def test_an_address_that_was_cut_short_is_the_first_page(app: App, client: TestClient, query: str) -> None:
     app.suppressions.add([entry(1)], "tests", NOW)
     page = client.get(f"{LIST}?{query}")
@@ -231,12 +249,13 @@ def test_the_export_is_noted_and_comes_back_here(app: App, client: TestClient, t
     answer = client.post(f"{LIST}export/")
     assert answer.headers["content-disposition"] == 'attachment; filename="suppressions.csv"'
     assert answer.text.count("'=1+1") == 2
+    assert answer.content.startswith(b"\xef\xbb\xbfemail,"), "a spreadsheet takes it for UTF-8"
     noted = next(app.trail.records())
     assert (noted.action, noted.facts["rows"], noted.actor) == ("export", 2, "admin:1")
     for address in (EVERYTHING, STRANGER):
         app.suppressing.remove(address, "tests", "tests")
     page = upload(client, answer.content)
-    assert client.post(page, data={"do": "apply"}).status_code == 303
+    assert client.post(page, data={"do": "apply", "seen": "1"}).status_code == 303
     assert sorted(app.suppressing.rows(), key=str) == before
 
 
@@ -246,26 +265,70 @@ def test_an_import_shows_what_it_would_do_before_it_does_it(app: App, client: Te
     page = upload(client, f"Email,Reason\n{EVERYTHING},\n{STRANGER},they complained\n{STRANGER},twice\n")
     assert figures(client.get(page).text) == [1, 1, 0]
     assert table_rows(app) == before
-    assert client.post(page, data={"do": "apply"}).headers["location"] == page
+    assert client.post(page, data={"do": "apply", "seen": "1"}).headers["location"] == page
     assert "1 address is new on the list." in client.get(page).text
     assert app.suppressing.find(STRANGER)
     assert next(app.trail.records()).actor == "admin:1"
     assert list((app.state / "uploads").iterdir()) == []
-    assert client.post(page, data={"do": "apply"}).status_code == 409
+    assert client.post(page, data={"do": "apply", "seen": "1"}).status_code == 409
 
 
 def test_rows_that_cannot_be_taken_are_set_aside_only_when_that_is_said(app: App, client: TestClient) -> None:
     page = upload(client, f"email,since\n{STRANGER},2020-01-01\nnobody,\n{ONE_TOPIC},some day\n")
     assert figures(client.get(page).text) == [1, 0, 2]
     before = table_rows(app)
-    refused = client.post(page, data={"do": "apply"})
+    refused = client.post(page, data={"do": "apply", "seen": "1"})
     assert (refused.status_code, "Tick the box" in refused.text) == (400, True)
     assert table_rows(app) == before
-    client.post(page, data={"do": "apply", "good": "yes"})
+    client.post(page, data={"do": "apply", "seen": "1", "good": "yes"})
     found = app.suppressing.find(STRANGER)
     assert found
     assert found.since.year == 2020
     assert app.suppressing.find(ONE_TOPIC) is None
+
+
+@pytest.mark.parametrize(
+    "since", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00", "0001-01-01", "1969-12-31", "some day"]
+)
+def test_a_time_that_cannot_be_is_told_with_its_row(app: App, client: TestClient, since: str) -> None:
+    page = upload(client, f"email,since\n{STRANGER},{since}\n{ONE_TOPIC},1970-01-01\n")
+    text = client.get(page).text
+    assert figures(text) == [1, 0, 1]
+    assert "is not a time since 1970" in text
+    client.post(page, data={"do": "apply", "seen": "1", "good": "yes"})
+    assert client.get(LIST).status_code == 200
+    found = app.suppressing.find(ONE_TOPIC)
+    assert found
+    assert found.since.isoformat() == "1970-01-01T00:00:00+00:00"
+    assert app.suppressing.find(STRANGER) is None
+
+
+def test_a_list_that_was_taken_in_is_not_taken_in_twice(app: App, client: TestClient) -> None:
+    page = upload(client, f"email\n{STRANGER}\nnobody\n")
+    client.post(page, data={"do": "apply", "seen": "1", "good": "yes"})
+    before = table_rows(app)
+    for fields in ({"good": "yes", "seen": "1"}, {}):
+        again = client.post(page, data={"do": "apply", **fields})
+        assert (again.status_code, "It was taken in already" in again.text) == (409, True)
+    gone = client.get(client.post(page, data={"do": "drop"}).headers["location"]).text
+    assert ("The upload is deleted." in gone, "Nothing was changed." in gone) == (True, False)
+    assert table_rows(app) == before
+
+
+def test_of_two_windows_the_one_that_shows_what_is_no_longer_so_is_told(app: App, client: TestClient) -> None:
+    page = upload(client, f"email\n{STRANGER}\n")
+    client.post(page, data={"do": "read"})
+    answer = client.post(page, data={"do": "apply", "seen": "1"})
+    assert (answer.status_code, "read anew" in answer.text) == (409, True)
+    assert app.suppressing.find(STRANGER) is None
+    assert client.post(page, data={"do": "apply", "seen": "2"}).status_code == 303
+    assert app.suppressing.find(STRANGER)
+
+
+def test_a_disk_that_is_full_is_told(app: App, client: TestClient) -> None:
+    (app.state / "uploads").write_text("in the way", encoding="utf-8")
+    answer = client.post(IMPORT, files={"file": ("list.csv", f"email\n{STRANGER}\n")})
+    assert (answer.status_code, "cannot keep the file" in answer.text) == (507, True)
 
 
 @pytest.mark.parametrize("content", [b"", b"name\nAnna\n", b"email\n\xff\xfe\n", b'email\n"open\n'])
@@ -275,7 +338,7 @@ def test_what_is_no_such_list_is_said(app: App, client: TestClient, content: byt
     shown = client.get(page).text
     assert "The file cannot be used." in shown
     assert "list.csv" in shown
-    assert client.post(page, data={"do": "apply"}).headers["location"] == page
+    assert client.post(page, data={"do": "apply", "seen": "1"}).status_code == 409
     assert table_rows(app) == before
     assert client.post(page, data={"do": "drop"}).headers["location"] == f"{IMPORT}?said=dropped"
     assert list((app.state / "uploads").iterdir()) == []
@@ -324,8 +387,10 @@ def test_it_can_be_read_on_every_screen(app: App, browser: Browser, language: st
     grounds = {EVERYTHING: Ground.BOUNCE, STRANGER: Ground.ERASED, ONE_TOPIC: Ground.COMPLAINT}
     for address, ground in grounds.items():
         page = upload(client, f"email,ground,reason\n{address},{ground},a reason\nnobody,,\n")
-        pages += [client.get(page), client.post(page, data={"do": "apply"})]
-        client.post(page, data={"do": "apply", "good": "yes"})
+        pages += [client.get(page), client.post(page, data={"do": "apply", "seen": "1"})]
+        pages.append(client.post(page, data={"do": "apply", "seen": "0", "good": "yes"}))
+        client.post(page, data={"do": "apply", "seen": "1", "good": "yes"})
+        pages += [client.post(page, data={"do": "apply"}), client.get(f"{IMPORT}?said=deleted")]
         pages += [client.get(page), client.post(f"{LIST}address/", data={"email": address})]
     app.suppressions.add([entry(number) for number in range(PER_PAGE)], "tests", NOW)
     pages += [

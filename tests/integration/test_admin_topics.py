@@ -1,6 +1,7 @@
 """The pages of topics: who looks, who changes, what a change would touch, and what it does on the second button."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from accessible_support import flaws
 from admin_support import admin_client
 from core_support import JULY
 from digest_mailer.adapters.browser import Browser
-from digest_mailer.bootstrap import App
+from digest_mailer.bootstrap import App, build_app
 from digest_mailer.core.account import Role
 from digest_mailer.core.identity import TopicKey
 from digest_mailer.core.segment_text import parse
@@ -206,11 +207,36 @@ def test_a_topic_is_renamed_and_found_by_more_names(app: App, client: TestClient
     )
     (entry,) = app.trail.records(action="topics-alias")
     assert entry.facts["after"] == {"aliases": ["Empathy", "Empathie", "Kindness", "Care"]}
-    same = client.post(CHANGE, data={"do": "rename", "name": "Warmth", "french": ""})
+    same = client.post(CHANGE, data={"do": "rename", "name": "Warmth", "french": "Chaleur"})
     assert same.headers["location"] == f"{EMPATHY}?said=same"
     wrong = client.post(CHANGE, data={"do": "rename", "name": "Attachment", "french": "Lien"})
     assert (wrong.status_code, "names the topic attachment already" in wrong.text) == (400, True)
     assert 'value="Lien"' in wrong.text
+
+
+def test_a_french_name_is_taken_away_and_still_finds_the_topic(app: App, client: TestClient) -> None:
+    change = {"do": "rename", "name": "Empathy", "french": ""}
+    told = client.post(CHANGE, data=change).text
+    assert (facts(told)["Then"], facts(told)["Also found by"]) == ("Empathy", "Empathie")
+    assert made(client, CHANGE, change) == f"{EMPATHY}?said=renamed"
+    assert (topic(app).name_fr, topic(app).aliases) == ("", ("Empathie",))
+    assert facts(client.get(EMPATHY).text)["Name in French"] == "–"
+    assert made(client, CHANGE, {"do": "rename", "name": "Warmth"}) == f"{EMPATHY}?said=renamed"
+    wrong = client.post(CHANGE, data={"do": "rename", "name": "Attachment", "french": ""})
+    assert re.findall(r'id="french" value="(.*?)"', wrong.text) == [""]
+
+
+def test_two_sites_that_add_topics_at_once_lose_none(app: App) -> None:
+    clients = [admin_client(app), admin_client(build_app(app.root, clock=app.clock))]
+
+    def add(number: int) -> int:
+        fields = {"key": f"k{number}", "name": f"Name {number}"}
+        return clients[number % 2].post("/admin/topics/new/", data=fields).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert [*pool.map(add, range(12))] == [303] * 12
+    added = [one for one in app.library.vocabulary.catalogue if re.fullmatch(r"k\d+", one.key)]
+    assert sorted(one.ordinal for one in added) == [*range(36, 48)]
 
 
 def test_a_topic_is_retired(app: App, client: TestClient) -> None:

@@ -116,8 +116,9 @@ def test_one_entry_in_the_trail_tells_of_all_rows(store: Store) -> None:
         staging.merge(FILE, NOW)
     (entry,) = store.trail.records(action="import")
     assert (entry.actor, entry.subscriber, entry.content) == ("cli:tests", None, {})
-    assert entry.facts == {"import": 1, "file": "people.csv", "digest": "digest", "created": 5, "changed": 0,
-                           "kept_out": 0, "rejected": 3}  # fmt: skip
+    facts = {"import": 1, "digest": "digest", "created": 5, "changed": 0, "kept_out": 0, "rejected": 3}
+    assert entry.facts == {**facts, "file": "people.csv"}
+    assert [json.loads(one.facts) for one in store.trail.links()] == [facts], "the name may be somebody's"
     assert store.sql("SELECT created, rejected FROM import_run") == [(5, 3)]
     assert store.trail.verify().faults == ()
 

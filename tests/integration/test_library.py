@@ -9,8 +9,10 @@ import pytest
 from core_support import CORPUS, ROOT
 from digest_mailer.adapters.issue_files import IssueFiles
 from digest_mailer.core import lint
+from digest_mailer.core.errors import Diagnostic
 from digest_mailer.core.identity import IssueId
 from digest_mailer.core.issue import Issue
+from digest_mailer.core.issue_file import Vocabulary, examine_issue
 from digest_mailer.services import library as module
 from digest_mailer.services.library import Library
 
@@ -63,3 +65,29 @@ def test_papers_are_gathered_once_for_all_issues(files: IssueFiles, monkeypatch:
     for month in files.ids():
         library.examine(month)
     assert len(calls) == 1
+
+
+def test_what_has_not_changed_is_not_parsed_again(files: IssueFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def examine(data: bytes, path: str, vocabulary: Vocabulary) -> tuple[Issue | None, list[Diagnostic]]:
+        read.append(Path(path).name)
+        return examine_issue(data, path, vocabulary)
+
+    monkeypatch.setattr(module, "examine_issue", examine)
+    first = Library(files)
+    issues = first.all()
+    assert sorted(read) == ["2023-05.md", "2023-06.fr.md", "2023-06.md", "2023-07.md"]
+    read.clear()
+    assert first.afresh().all() == Library(files, first.readings).all() == issues
+    assert read == []
+    path = files.folder / "2023-07.md"
+    path.write_text(path.read_text("utf-8").replace("# 2023-07: ", "# July: "), "utf-8")
+    changed = first.afresh().all()
+    assert (read, changed[1:], changed[0] == issues[0]) == (["2023-07.md"], issues[1:], False)
+    assert first.all() == issues, "a library stays as it is"
+    read.clear()
+    topics = files.folder / "topics.toml"
+    topics.write_text(topics.read_text("utf-8").replace('name = "Empathy"', 'name = "Warmth"'), "utf-8")
+    first.afresh().all()
+    assert len(read) == 4

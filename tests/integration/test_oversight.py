@@ -358,7 +358,7 @@ def test_deliveries_are_chosen_by_state_and_domain(store: Store) -> None:
 
 def explainer(store: Store) -> Explainer:
     oversight = OversightStore(store.database)
-    return Explainer(store.people, store.ledger, oversight, store.approvals, KEYS, None, FixedClock(), catalogue())
+    return Explainer(store.people, store.ledger, oversight, store.approvals, KEYS, None, NOW.date, catalogue())
 
 
 def test_why_tells_the_articles_the_attempts_and_the_octets_that_were_sent(store: Store) -> None:

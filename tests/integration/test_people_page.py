@@ -138,6 +138,20 @@ def test_neither_case_nor_accents_nor_spaces_matter(store: Store, text: str) -> 
     assert [person.name for person in found] == ["Émilie Côté"]
 
 
+@pytest.mark.parametrize(
+    "text", ["kurt@müller.clinic.ca", " KURT@MÜLLER.clinic.ca", "kurt@xn--mller", "kurt@müller.cli"]
+)
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_address_is_found_as_it_is_typed_and_as_it_is_kept(store: Store, text: str, inside: bool) -> None:
+    store.load(candidate("kurt@müller.clinic.ca"), candidate("kurt@muller.clinic.ca"), candidate("kurt@clinic.ca"))
+    search = Search(text=text, inside=inside)
+    found = store.people.page(search).people
+    assert "kurt@xn--mller-kva.clinic.ca" in [str(one.address) for one in found]
+    assert found == [one for one in store.people.listing(EVERYBODY) if finds(search, one)]
+    assert found == [*store.people.found(search)]
+    assert len(found) == 1 + (inside and "ü" in text.lower()), "without its accents it is only looked for anywhere"
+
+
 @pytest.mark.parametrize("text", ["%", "_", "b_b", "bo%"])
 def test_what_is_typed_is_no_pattern(store: Store, text: str) -> None:
     store.load(candidate("bob@clinic.ca", name="Bob"))

@@ -21,7 +21,8 @@ from digest_mailer.adapters.store.tables import wave
 from digest_mailer.core.audience import AudienceGroup, Consent, State, Subscriber
 from digest_mailer.core.errors import ChangedMeanwhileError
 from digest_mailer.core.identity import ENGLISH, IssueId, Language
-from digest_mailer.core.segment import EVERYBODY, Segment, matches
+from digest_mailer.core.people_search import Search
+from digest_mailer.core.segment import EVERYBODY, MAX_ISSUES, MAX_PAIRS, Segment, matches
 from digest_mailer.core.topic import NO_TOPICS, intersect, words_of
 from segment_support import DAYS, ISSUES, LANGUAGES, attributes, segments_of_one, topic_sets
 from store_support import NOW, Store, candidate, make_store
@@ -141,6 +142,20 @@ def test_who_changed_the_address_or_came_back_has_received_it(store: Store) -> N
     received = [store.segments.received(store.person(address(number)).id, (MAY, JUNE)) for number in range(3)]
     assert received == [{JUNE}, {JUNE}, set()]
     assert store.segments.received(store.person(address(0)).id, ()) == set()
+
+
+def test_the_database_bears_the_largest_segment_and_a_question_for_more_issues(store: Store) -> None:
+    store.load(candidate(address(0)))
+    issues = tuple(IssueId(f"{1960 + number // 12}-{number % 12 + 1:02}") for number in range(720))
+    for sign in ("", '"'):
+        attributes = {f"{sign}{number}": ("x",) for number in range(MAX_PAIRS)}
+        largest = Segment(attributes=attributes, received=issues[:MAX_ISSUES], not_received=issues[:MAX_ISSUES])
+        assert not largest.is_too_large
+        assert store.people.count(largest) == {}
+        assert [*store.people.listing(largest)] == []
+        assert not store.people.page(Search(largest)).people
+    person = store.person(address(0)).id
+    assert store.segments.received(person, issues) == set()
 
 
 def test_an_attribute_is_asked_by_name_and_values(store: Store) -> None:

@@ -1,7 +1,7 @@
 """The readers' own page: topics, language, a pause. Looking changes nothing, saving twice does no harm."""
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -121,6 +121,14 @@ def test_the_language_is_chosen_and_the_page_speaks_it(app: App, client: TestCli
     assert '<html lang="fr"' in answer.text
     assert "Vos thèmes" in answer.text
     assert person(app, ONE_TOPIC).language == "fr"
+
+
+def test_a_pause_counts_from_the_day_where_the_publication_is(app: App, client: TestClient) -> None:
+    assert isinstance(app.clock, FixedClock)
+    app.clock.instant = datetime(2024, 2, 1, 1, tzinfo=UTC)  # the day before, in Toronto
+    path = page(app)
+    client.post(path, data={"do": "pause-3", "seen": seen(client, path)})
+    assert person(app, ONE_TOPIC).paused_until == date(2024, 4, 30)
 
 
 @pytest.mark.parametrize(("months", "until"), [(1, date(2024, 2, 29)), (3, date(2024, 4, 30)), (6, date(2024, 7, 31))])

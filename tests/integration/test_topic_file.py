@@ -1,14 +1,18 @@
 """topics.toml is changed where it must be, and nowhere else."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core_support import ROOT, catalogue
+from digest_mailer.adapters import topic_file
 from digest_mailer.adapters.issue_files import read_catalogue
 from digest_mailer.adapters.topic_file import TopicFile
-from digest_mailer.core.errors import ContentError
+from digest_mailer.core.errors import ConfigError, ContentError, Locked
 from digest_mailer.core.identity import TopicKey
 from digest_mailer.core.topic import Catalogue, Topic
 
@@ -39,7 +43,7 @@ TRAINING = Topic(1, TopicKey("training"), "Training")
 @pytest.fixture
 def file(tmp_path: Path) -> TopicFile:
     (tmp_path / "newsletters").mkdir()
-    made = TopicFile(tmp_path)
+    made = TopicFile(tmp_path, tmp_path / ".digest" / "topics.lock")
     made.path.write_bytes(TEXT.encode())
     return made
 
@@ -90,7 +94,7 @@ def test_a_new_topic_stands_at_the_end(file: TopicFile) -> None:
 
 def test_the_sample_changes_in_the_lines_of_one_topic_alone(tmp_path: Path) -> None:
     (tmp_path / "newsletters").mkdir()
-    file = TopicFile(tmp_path)
+    file = TopicFile(tmp_path, tmp_path / "topics.lock")
     sample = (ROOT / "newsletters" / "topics.toml").read_text("utf-8")
     file.path.write_text(sample, "utf-8")
     empathy = catalogue().by_key(TopicKey("empathy"))
@@ -137,3 +141,49 @@ def test_a_wrong_merge_in_the_file_is_explained(file: TopicFile, more: str, word
     with pytest.raises(ContentError, match=words) as caught:
         read_catalogue(file.path, TEXT.replace("\n]\n", f"\n]\n{more}\n"))
     assert caught.value.hint
+
+
+# -- several at once
+
+PROCESS = """
+import sys
+from pathlib import Path
+from digest_mailer.adapters.topic_file import TopicFile
+from digest_mailer.core.identity import TopicKey
+from digest_mailer.core.topic import Topic
+root, first = Path(sys.argv[1]), int(sys.argv[2])
+for number in range(first, first + 15):
+    TopicFile(root, root / ".digest" / "topics.lock").put(Topic(number, TopicKey(f"k{number}"), f"Name {number}"))
+"""
+
+
+def test_processes_that_write_together_lose_nothing(file: TopicFile) -> None:
+    def run(first: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", PROCESS, str(file.path.parent.parent), str(first)]
+        return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+
+    with ThreadPoolExecutor(3) as pool:
+        ends = [*pool.map(run, (10, 30, 50))]
+    assert [(one.returncode, one.stderr) for one in ends] == [(0, "")] * 3
+    assert {one.ordinal for one in read(file)} == {0, 1, *range(10, 25), *range(30, 45), *range(50, 65)}
+    assert [one.name for one in file.path.parent.iterdir()] == ["topics.toml"]
+
+
+def test_a_turn_is_waited_for_and_not_for_ever(file: TopicFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topic_file, "_PATIENCE", 0)
+    other = TopicFile(file.path.parent.parent, file.path.parent.parent / ".digest" / "topics.lock")
+    with file.turn():
+        file.put(replace(EMPATHY, retired=True))
+        before = text_of(file)
+        with pytest.raises(Locked, match="somebody else is changing the topics"):
+            other.put(TRAINING)
+        assert text_of(file) == before
+    other.put(replace(TRAINING, retired=True))
+    assert [one.retired for one in read(file)] == [True, True]
+
+
+def test_a_lock_that_cannot_be_made_is_explained(file: TopicFile, tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    with pytest.raises(ConfigError, match="cannot make the lock"):
+        TopicFile(tmp_path, tmp_path / "plain" / "topics.lock").put(TRAINING)
+    assert text_of(file) == TEXT

@@ -17,6 +17,7 @@ from digest_mailer.core.segment import EVERYBODY, Segment, matches, parts
 from digest_mailer.core.segment_form import Condition, Draft, period, read_pair, words, write_pair
 from digest_mailer.core.segment_text import looks_like_expression, parse, write
 from digest_mailer.core.topic import MAX_TOPICS, Catalogue, Topic, words_of
+from digest_mailer.services.segmenting import from_words
 from segment_support import DAYS, ISSUES, LANGUAGES, attributes, segments, segments_of_one, texts, topic_sets
 
 ordinals = st.frozensets(st.integers(0, MAX_TOPICS - 1), max_size=4)
@@ -132,6 +133,20 @@ def test_a_draft_of_its_words_is_the_segment(segment: Segment) -> None:
         for value in values:
             draft.add(condition, value, attribute)
     assert draft.segment(segment.name) == segment
+
+
+def test_a_segment_is_as_large_as_the_database_bears_and_no_larger() -> None:
+    pairs = [f"a{number % 60}={number}" for number in range(101)]
+    issues = [f"{2000 + number // 12}-{number % 12 + 1:02}" for number in range(301)]
+    said = {Condition.ATTRIBUTE: pairs[:100], Condition.RECEIVED: issues[:200], Condition.NOT_RECEIVED: issues[100:300]}
+    assert not from_words(said, catalogue()).is_too_large
+    for condition, words_ in ((Condition.ATTRIBUTE, pairs), (Condition.NOT_RECEIVED, issues[100:])):
+        with pytest.raises(UsageError, match="at most"):
+            from_words({**said, condition: words_}, catalogue())
+    with pytest.raises(UsageError, match=r"column \d+ of the segment: a segment asks for 300 issues at most"):
+        parse(f"received:{','.join(issues)}", catalogue())
+    assert Segment(attributes={"a": tuple(pairs)}).is_too_large
+    assert Segment(received=tuple(map(IssueId, issues))).is_too_large
 
 
 @given(texts | st.text(max_size=20), texts | st.text(max_size=20))

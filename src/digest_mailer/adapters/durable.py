@@ -1,6 +1,7 @@
 """Files that are there as a whole or not at all, also after a power loss."""
 
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -11,11 +12,11 @@ def write_file(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Make or replace a file in one step: the old one or the new one stands under its name, whatever happens.
 
     A file that is there keeps its rights, a new one gets `mode` less the umask. On disk when it returns.
-    Raises OSError, and then leaves nothing beside it.
+    Raises OSError, and then leaves nothing beside it. Of several that write it at once, one is the last; a process
+    that is killed leaves a hidden file behind that nobody reads.
     """
-    new = path.with_name(f".{path.name}.new")
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
-        new.unlink(missing_ok=True)  # of a process that was killed
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

@@ -14,6 +14,7 @@ from digest_mailer.adapters.subscriber_text import QUOTES
 from digest_mailer.core.audience import MAX_NAME
 from digest_mailer.core.errors import ContentError, did_you_mean
 from digest_mailer.core.identity import is_control
+from digest_mailer.core.spreadsheet import unguarded
 
 DELIMITERS = (",", ";", "\t", "|")  # spreadsheets in French write semicolons
 NO_TOPICS = "say with --topics what these people follow: --topics 'A;B', or --topics all"
@@ -36,7 +37,7 @@ def read_header(line: str, source: str, by_hand: Mapping[str, str]) -> tuple[str
     readings: list[tuple[int, int, int, list[str]]] = []
     for rank, delimiter in enumerate(DELIMITERS):
         try:
-            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
+            cells = [unguarded(cell.strip()) for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
         except csv.Error:
             continue
         known = sum(_field_of(cell, by_hand) is not None for cell in cells)

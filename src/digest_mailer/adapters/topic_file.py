@@ -2,32 +2,59 @@
 
 Comments, order, line ends and the spelling of every other value stay as people wrote them. The result is read back
 before it takes the old file's place, in one step; where it would not say exactly what was wanted, nothing is written.
+Whoever changes it has a turn, so that of two processes none takes back what the other one wrote.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tomlkit
+from filelock import FileLock, Timeout
 from tomlkit.items import Array, InlineTable, Table
 
 from digest_mailer.adapters.durable import write_file
 from digest_mailer.adapters.issue_files import read_catalogue
-from digest_mailer.core.errors import ContentError, DigestError
+from digest_mailer.core.errors import ConfigError, ContentError, DigestError, Locked
 from digest_mailer.core.topic import Topic
 
+_PATIENCE = 30  # seconds that a turn is waited for; one takes milliseconds
 _BY_HAND = "write every topic as a [[topic]] table, as in the sample, or change it by hand"
 
 
 class TopicFile:
-    """The port `TopicEditor` on a publication's directory."""
+    """The port `TopicEditor` on a publication's directory, with a lock beside its database."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, lock: Path) -> None:
         self.path = root / "newsletters" / "topics.toml"
+        self._lock_path = lock
+        self._lock = FileLock(lock, timeout=_PATIENCE, mode=0o600)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Nobody else changes the file meanwhile. Raises Locked when somebody else does not end, ConfigError when the
+        lock cannot be made. A turn within a turn is the same one."""
+        try:
+            self._lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout as problem:
+            raise Locked("somebody else is changing the topics", "try again") from problem
+        except OSError as problem:
+            what = f"cannot make the lock {self._lock_path}: {problem.strerror}"
+            raise ConfigError(what, "check the folder's rights") from problem
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def put(self, topic: Topic) -> None:
         """Write a topic in the place of the one with its key, or behind all others. Raises ContentError when the file
         is not written in a way that this can change."""
+        with self.turn():
+            self._put(topic)
+
+    def _put(self, topic: Topic) -> None:
         try:
             before = self.path.read_bytes().decode()
         except (OSError, UnicodeDecodeError) as problem:

@@ -65,7 +65,7 @@ def import_command(
     """
     from digest_mailer.services.importing import Said
 
-    agreed = read_consent(consent) if consent is not None else None
+    agreed = read_consent(consent, session.app().today) if consent is not None else None
     said = Said(_columns(given["columns"]), agreed, given["topics"], given["encoding"])
     read = _import(session, file, said, apply=apply, rejects=rejects)
     imported = read.imported

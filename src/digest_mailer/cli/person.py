@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from digest_mailer.cli.session import Command, Session
-from digest_mailer.core.audience import Consent, Profile
+from digest_mailer.core.audience import Profile
 from digest_mailer.core.errors import UsageError
 from digest_mailer.core.identity import Language
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from digest_mailer.bootstrap import App
+    from digest_mailer.core.audience import Consent
     from digest_mailer.core.topic import TopicWords
     from digest_mailer.services.subscriptions import Event
 
@@ -49,7 +50,7 @@ def add_command(session: Session, /, address: str, consent: str, **given: Any) -
 
     app = session.app()
     profile = _edited(app, Profile(read_address(address)), given)
-    person = app.subscriptions.add(profile, read_consent(consent), session.actor)
+    person = app.subscriptions.add(profile, read_consent(consent, app.today), session.actor)
     data = {"address": person.address.typed, "id": person.id, "state": str(person.state)}
     session.finish("subscriber-add", data, lambda console: console.print(f"{person.address} is {person.state}."))
 
@@ -200,12 +201,14 @@ def read_day(text: str) -> date:
         raise UsageError(f'"{text}" is not a day', "write it as 2023-07-01") from problem
 
 
-def read_consent(given: str) -> Consent:
+def read_consent(given: str, today: date) -> "Consent":
     """`SOURCE DATE` of an option. Raises UsageError for what is not."""
+    from digest_mailer.services.subscriptions import consent_by_hand
+
     source, _, day = given.strip().rpartition(" ")
     if not source.strip():
         raise UsageError(f'--consent "{given}" is not a source and a date', "like: --consent 'web form 2023-05-01'")
-    return Consent(source.strip(), read_day(day))
+    return consent_by_hand(source, day, today)
 
 
 def _edited(app: "App", profile: Profile, given: dict[str, Any]) -> Profile:

@@ -113,14 +113,16 @@ def list_command(session: Session) -> None:
     app = session.app()
     catalogue = app.library.vocabulary.catalogue
     rows = [
-        _meaning(catalogue, one) | {"name": one.name, "people": sum(app.people.count(one).values())}
+        _meaning(catalogue, one)
+        | {"name": one.name, "people": None if one.is_too_large else sum(app.people.count(one).values())}
         for one in app.segments.all()
     ]
 
     def show(console: "Console") -> None:
         listing = table("segment", "#people", "conditions")
         for row in rows:
-            listing.add_row(row["name"], str(row["people"]), row["expression"])
+            people = "too large" if row["people"] is None else str(row["people"])
+            listing.add_row(row["name"], people, row["expression"])
         console.print(listing, markup=False)
 
     session.finish("segments", {"segments": rows}, show, ExitCode.DONE if rows else ExitCode.NOTHING)

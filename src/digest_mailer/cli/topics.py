@@ -1,5 +1,6 @@
 """For admins: topics list, coverage, add, rename, alias, retire, merge."""
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from digest_mailer.cli.session import Group, Session, table
 from digest_mailer.core.errors import ExitCode
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from rich.console import Console
 
     from digest_mailer.core.topic import Merged, Topic
@@ -82,21 +85,25 @@ def coverage_command(session: Session) -> None:
 @click.pass_obj
 def add_command(session: Session, key: str, name: str, french: str, aliases: tuple[str, ...]) -> None:
     """Add a topic behind all others. Its key and its ordinal are for good."""
-    topics = _topics(session)
-    _change(session, topics, topics.add(key, name, french, aliases), "is added")
+    with _topics(session).changing() as topics:
+        _change(session, topics, topics.add(key, name, french, aliases), "is added")
 
 
 @topics_command.command("rename")
 @click.argument("topic")
 @click.argument("name", required=False, default="")
 @click.option("--fr", "french", default="", metavar="NAME", help="The new name in French.")
+@click.option("--no-fr", is_flag=True, help="It has no name in French any more.")
 @click.pass_obj
-def rename_command(session: Session, topic: str, name: str, french: str) -> None:
+def rename_command(session: Session, topic: str, name: str, french: str, no_fr: bool) -> None:
     """Give a topic another name; the old one becomes an alias."""
-    if not name and not french:
+    if not (name or french or no_fr):
         raise click.UsageError("give a new name, or one in French with --fr")
-    topics = _topics(session)
-    _change(session, topics, topics.rename(topic, name, french), "is its name now")
+    if french and no_fr:
+        raise click.UsageError("--fr and --no-fr say opposite things")
+    words = "" if no_fr else french or None
+    with _topics(session).changing() as topics:
+        _change(session, topics, topics.rename(topic, name, words), "is its name now")
 
 
 @topics_command.command("alias")
@@ -105,8 +112,8 @@ def rename_command(session: Session, topic: str, name: str, french: str) -> None
 @click.pass_obj
 def alias_command(session: Session, topic: str, aliases: tuple[str, ...]) -> None:
     """Add names to find a topic by. Issue files and imports may use them."""
-    topics = _topics(session)
-    _change(session, topics, topics.alias(topic, aliases), "has these aliases")
+    with _topics(session).changing() as topics:
+        _change(session, topics, topics.alias(topic, aliases), "has these aliases")
 
 
 @topics_command.command("retire")
@@ -115,8 +122,8 @@ def alias_command(session: Session, topic: str, aliases: tuple[str, ...]) -> Non
 @click.pass_obj
 def retire_command(session: Session, topic: str, apply: bool) -> None:
     """Offer a topic no longer. No new issue may name it; what readers chose and old links stay."""
-    topics = _topics(session)
-    _planned(session, topics, topics.retire(topic), apply=apply)
+    with _turn(session, apply=apply) as topics:
+        _planned(session, topics, topics.retire(topic), apply=apply)
 
 
 @topics_command.command("merge")
@@ -126,13 +133,19 @@ def retire_command(session: Session, topic: str, apply: bool) -> None:
 @click.pass_obj
 def merge_command(session: Session, topic: str, into: str, apply: bool) -> None:
     """Let a topic go on as another. It is retired, its names mean that one, its followers follow that one."""
-    topics = _topics(session)
-    _planned(session, topics, topics.merge(topic, into), apply=apply)
+    with _turn(session, apply=apply) as topics:
+        _planned(session, topics, topics.merge(topic, into), apply=apply)
 
 
 def _topics(session: Session) -> "Topics":
     app = session.app()
     return app.topics(app.library)
+
+
+def _turn(session: Session, *, apply: bool) -> "AbstractContextManager[Topics]":
+    """Topics to be changed, or only to be looked at."""
+    topics = _topics(session)
+    return topics.changing() if apply else nullcontext(topics)
 
 
 def _cover(session: Session) -> "Coverage":

@@ -58,7 +58,7 @@ class Record:
     actor: str
     action: str
     subscriber: SubscriberId | None
-    facts: Mapping[str, Any]
+    facts: Mapping[str, Any]  # of an import also the name of its `file`, which is not in the chain
     content: Mapping[str, Any]
     erased: bool = False  # there was content
 

@@ -1,8 +1,8 @@
 """Whom an admin looks for in the list, and a page of those who were found.
 
 What is typed is looked for at the beginning of addresses, or anywhere in addresses and names; neither case nor accents
-matter, so that `emilie` finds Émilie. The database answers by the same meaning; a property test compares it with
-`finds`.
+matter, so that `emilie` finds Émilie. A whole address is looked for as it is kept, with its domain in ASCII. The
+database answers by the same meaning; a property test compares it with `finds`.
 """
 
 import unicodedata
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from digest_mailer.core.address import AddressError, parse_address
 from digest_mailer.core.audience import State, Subscriber
 from digest_mailer.core.identity import Language
 from digest_mailer.core.segment import EVERYBODY, Segment
@@ -34,6 +35,14 @@ class Search:
         return folded(self.text)
 
     @property
+    def start(self) -> str:
+        """The text as an address begins with it."""
+        try:
+            return parse_address(self.text).canonical
+        except AddressError:
+            return self.words
+
+    @property
     def is_countable(self) -> bool:
         """Whether it can be told how many are found without a look at every row of people."""
         return not (self.words or self.segment.attributes or self.segment.issues)
@@ -51,8 +60,9 @@ class PeoplePage:
 def finds(search: Search, person: Subscriber) -> bool:
     """Whether the text is found in somebody of the segment."""
     if search.inside:
-        return search.words in person.address.canonical or search.words in folded(person.name)
-    return person.address.canonical.startswith(search.words)
+        words, address = search.words, person.address.canonical
+        return words in address or search.start in address or words in folded(person.name)
+    return person.address.canonical.startswith(search.start)
 
 
 def folded(text: str) -> str:

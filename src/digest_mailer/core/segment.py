@@ -17,6 +17,8 @@ from digest_mailer.core.topic import MAX_TOPICS, NO_TOPICS, TopicWords, intersec
 NO_VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 NO_ISSUES: frozenset[IssueId] = frozenset()
 EVERY_TOPIC = words_of(range(MAX_TOPICS))
+MAX_PAIRS = 100  # values of attributes: SQLite takes 980 attributes, not 1000
+MAX_ISSUES = 300  # 25 years
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class Segment:
     def issues(self) -> tuple[IssueId, ...]:
         """The issues that it asks for, each once."""
         return tuple(dict.fromkeys((*self.received, *self.not_received)))
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether it asks for more than a segment can. Nobody can make such a one; older versions let them."""
+        return sum(map(len, self.attributes.values())) > MAX_PAIRS or len(self.issues) > MAX_ISSUES
 
 
 EVERYBODY = Segment("everybody")

@@ -15,13 +15,14 @@ from typing import TypeVar
 from digest_mailer.core.audience import State
 from digest_mailer.core.errors import UsageError, did_you_mean
 from digest_mailer.core.identity import IssueId, Language, parse_issue_id
-from digest_mailer.core.segment import Segment
+from digest_mailer.core.segment import MAX_ISSUES, MAX_PAIRS, Segment
 from digest_mailer.core.topic import MAX_TOPICS, Catalogue, TopicWords, ordinals_of, words_of
 
 _Word = TypeVar("_Word")
 _NUMBER = re.compile(r"#([0-9]{1,3})")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _LAST = date.max
+_FEWER = "leave some of them out"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _PLAIN_NAME = re.compile(r'[^"=\s](?:[^=\r\n]*[^=\s])?')
 _PLAIN_VALUE = re.compile(r'(?:[^"\s](?:[^\r\n]*\S)?)?')
@@ -63,7 +64,7 @@ class Draft:
 
     def add(self, condition: Condition, word: str, attribute: str = "") -> None:
         """One word more of a condition; `attribute` is the name of an attribute. Raises UsageError for what is no
-        such word."""
+        such word, and for one too many."""
         match condition:
             case Condition.ANY | Condition.ALL | Condition.NONE:
                 self._topics[condition].add(self._topic(word))
@@ -73,10 +74,14 @@ class Draft:
                 _once(self._languages, _language(word))
             case Condition.ATTRIBUTE:
                 _once(self._attributes.setdefault(attribute, []), word)
+                if sum(map(len, self._attributes.values())) > MAX_PAIRS:
+                    raise UsageError(f"a segment asks for {MAX_PAIRS} values of attributes at most", _FEWER)
             case Condition.JOINED_FROM | Condition.JOINED_BEFORE:
                 self._days[condition] = period(word)[0]
             case Condition.RECEIVED | Condition.NOT_RECEIVED:
                 _once(self._issues[condition], _issue(word))
+                if len(set().union(*self._issues.values())) > MAX_ISSUES:
+                    raise UsageError(f"a segment asks for {MAX_ISSUES} issues at most", _FEWER)
 
     def segment(self, name: str = "") -> Segment:
         """What was put together."""

@@ -7,7 +7,7 @@ to leave, and nobody leaves by an empty list.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -17,7 +17,6 @@ from digest_mailer.core.audit import READER
 from digest_mailer.core.errors import ChangedMeanwhileError, UsageError
 from digest_mailer.core.identity import Language, TopicKey
 from digest_mailer.core.topic import Catalogue, Topic, union
-from digest_mailer.ports import Clock
 from digest_mailer.services.subscriptions import Subscriptions
 
 PAUSES = (1, 3, 6)  # months
@@ -46,7 +45,7 @@ class Choosing:
     subscriptions: Subscriptions
     catalogue: Catalogue
     languages: tuple[Language, ...]
-    clock: Clock
+    today: Callable[[], date]  # the day where the publication is
 
     @property
     def offered(self) -> tuple[Topic, ...]:
@@ -85,7 +84,7 @@ class Choosing:
         """No mail for so many months; answers the first day with mail again. Raises like `save`."""
         if months not in PAUSES:
             raise UsageError("a pause is of 1, 3 or 6 months", "open the page again")
-        until = months_later(self.clock.now().date(), months)
+        until = months_later(self.today(), months)
         if not (person.state is State.PAUSED and person.paused_until == until):
             self._check(person, seen)
             self.subscriptions.pause(person, until, READER, _PAGE)

@@ -10,6 +10,7 @@ from digest_mailer.core.audience import Consent, ImportResult, Reject
 from digest_mailer.core.errors import UsageError
 from digest_mailer.core.identity import ENGLISH, Language
 from digest_mailer.core.intake import Batch, Origin
+from digest_mailer.core.spreadsheet import guarded, unguarded
 from digest_mailer.ports import Clock, Roster
 
 Told = Callable[[int], None]
@@ -98,14 +99,20 @@ def rejected_rows(
     header: Sequence[str], rows: Iterable[tuple[int, list[str]]], rejects: Sequence[Reject], leading: Sequence[str]
 ) -> Iterator[list[str]]:
     """The rejected rows as they stand in the file, each behind its number and the reason; first the header, with the
-    `leading` names for these two. An import passes over such columns, so what was corrected can be imported."""
+    `leading` names for these two. An import passes over such columns, so what was corrected can be imported, and it
+    takes off again what keeps a spreadsheet from running a cell."""
     reasons = {reject.row: reject.reason for reject in rejects}
     own = [index for index, name in enumerate(header) if name not in leading]
-    yield [*leading, *(header[index] for index in own)]
+    yield [*leading, *(_harmless(header[index]) for index in own)]
     for number, cells in rows if reasons else ():
         if number in reasons:
             kept = [cell for index, cell in enumerate(cells) if index in own or index >= len(header)]
-            yield [str(number), reasons[number], *kept]
+            yield [str(number), guarded(reasons[number]), *map(_harmless, kept)]
+
+
+def _harmless(cell: str) -> str:
+    """A cell of a list, which may be guarded already, for a spreadsheet; an import reads the same in it."""
+    return guarded(unguarded(cell.strip()))
 
 
 def _merged(rejects: Sequence[Reject], repeated: Sequence[Reject]) -> list[Reject]:

@@ -17,6 +17,8 @@ from digest_mailer.ports import IssueSource
 if TYPE_CHECKING:
     from digest_mailer.rendering.templates import Templates
 
+_Reading = tuple[Issue | None, list[Diagnostic]]
+
 
 @dataclass(frozen=True, slots=True)
 class Examined:
@@ -33,10 +35,28 @@ class Examined:
 
 
 @dataclass
+class Readings:
+    """What files said when they were last read. Libraries share it: a file is parsed again when its bytes changed, or
+    the vocabulary that it was read with."""
+
+    _kept: dict[tuple[IssueId, Language | None], tuple[bytes, Vocabulary, _Reading]] = field(default_factory=dict)
+
+    def read(self, source: IssueSource, issue: IssueId, language: Language | None, vocabulary: Vocabulary) -> _Reading:
+        """An issue's file or its translation's as it is now, and what the parser says of it."""
+        data = source.read(issue, language)
+        known = self._kept.get((issue, language))
+        if known is None or known[:2] != (data, vocabulary):
+            known = data, vocabulary, examine_issue(data, source.path(issue, language), vocabulary)
+            self._kept[issue, language] = known
+        return known[2]
+
+
+@dataclass
 class Library:
-    """Reads each file once; make a new one to see later changes."""
+    """Reads each file once; make a new one, or one `afresh`, to see later changes."""
 
     source: IssueSource
+    readings: Readings = field(default_factory=Readings)
     _examined: dict[IssueId, Examined] = field(default_factory=dict)
     _parsed: dict[IssueId, tuple[Issue | None, list[Diagnostic]]] = field(default_factory=dict)
     _archives: dict[Language | None, tuple[ArchiveEntry, ...]] = field(default_factory=dict)
@@ -44,6 +64,10 @@ class Library:
     _vocabulary: Vocabulary | None = None
     _template_sources: Mapping[str, str] | None = None
     _templates: "Templates | None" = None
+
+    def afresh(self) -> "Library":
+        """The files as they are now."""
+        return Library(self.source, self.readings)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -159,7 +183,7 @@ class Library:
         return self._parsed[issue]
 
     def _read(self, issue: IssueId, language: Language | None) -> tuple[Issue | None, list[Diagnostic]]:
-        return examine_issue(self.source.read(issue, language), self.source.path(issue, language), self.vocabulary)
+        return self.readings.read(self.source, issue, language, self.vocabulary)
 
     @staticmethod
     def _earlier(issue: Issue, others: dict[ArticleKey, IssueId]) -> dict[ArticleKey, IssueId]:

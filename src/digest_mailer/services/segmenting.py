@@ -37,12 +37,16 @@ class Reason:
 
 def find_segment(segments: Segments, said: str | None, library: Library) -> Segment:
     """The segment of this name or expression, everybody for none. Raises NothingMatched with a did-you-mean for an
-    unknown name, UsageError with a column for an expression that cannot be read."""
+    unknown name, UsageError with a column for an expression that cannot be read, and for a kept one that is too large
+    for the database."""
     if not said or said == EVERYBODY.name:
         return EVERYBODY
     if looks_like_expression(said):
         return parse(said, library.vocabulary.catalogue, said)
-    return kept(segments, said)
+    found = kept(segments, said)
+    if found.is_too_large:
+        raise UsageError(f"{said} asks for too much to be counted", "remove it, or leave some of its conditions out")
+    return found
 
 
 def kept(segments: Segments, name: str) -> Segment:

@@ -4,13 +4,15 @@ Leaving is one step for the reader and survives everything: it is in the journal
 the database is changed, and both are durable before anybody is told.
 """
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from digest_mailer.core.address import AddressError, EmailAddress, address_hash, parse_address
 from digest_mailer.core.audience import MAX_NAME, MAX_VALUE, Consent, Ground, ImportMark, Profile, State, Subscriber
 from digest_mailer.core.audit import READER, Record
-from digest_mailer.core.errors import InterlockError, NothingMatched, UsageError
+from digest_mailer.core.errors import ChangedMeanwhileError, InterlockError, NothingMatched, UsageError
 from digest_mailer.core.identity import is_control
 from digest_mailer.core.move import Move
 from digest_mailer.core.token import Scope, Token, TokenKeys, read, verify
@@ -41,6 +43,7 @@ class Subscriptions:
     tokens: TokenKeys
     address_key: bytes
     clock: Clock
+    today: Callable[[], date]  # the day where the publication is
 
     def by_token(self, text: str, scope: Scope) -> tuple[Token, Subscriber] | None:
         """The person a link was made for; None for a forged, foreign, revoked or mistyped one."""
@@ -96,7 +99,7 @@ class Subscriptions:
 
     def pause(self, person: Subscriber, until: date, actor: str, reason: str) -> None:
         """No mail before this day. Raises UsageError for a day that is not to come, or who gets no mail anyway."""
-        if until <= self.clock.now().date():
+        if until <= self.today():
             raise UsageError(f"{until} is not a day to come", "name a later one")
         self._move(person, Move.PAUSE, actor, reason, until)
 
@@ -140,7 +143,8 @@ class Subscriptions:
 
     def _move(self, person: Subscriber, move: Move, actor: str, reason: str, until: date | None = None) -> None:
         if not self.changes.move(person.id, move, actor, reason, self.clock.now(), until):
-            raise UsageError(f"{person.address} is {person.state}: {move} is not possible", _WHO_LEFT)
+            what = f"{person.address} is {person.state}: {move} is not possible"
+            raise UsageError(what, _INSTEAD.get(person.state, _WHO_LEFT))
 
     def _hash(self, person: Subscriber) -> bytes:
         return address_hash(person.address, self.address_key)
@@ -157,21 +161,56 @@ def _imported(mark: ImportMark) -> Event:
     return Event(mark.at, "import", "", mark.before, mark.state, mark.source)
 
 
+def mark(profile: Profile) -> str:
+    """Names the values that a page was made for."""
+    said = (profile.address.typed, profile.name, profile.language, profile.topics, profile.all_topics)
+    told = repr((said, sorted(profile.attributes.items())))
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def check_seen(profile: Profile, seen: str) -> None:
+    """Raise ChangedMeanwhileError when a page was made for other values than these."""
+    if seen != mark(profile):
+        raise ChangedMeanwhileError("somebody changed it meanwhile", "look at it again")
+
+
 def check_profile(profile: Profile) -> None:
     """Raise UsageError for values that cannot stand in a mail: what is pasted may hold signs that nobody sees."""
     names = [(name, name) for name in profile.attributes]
     for name, value in [("the name", profile.name), *names, *profile.attributes.items()]:
-        bad = next((char for char in value if is_control(char)), None)
-        if bad is not None:
-            raise UsageError(
-                f"{name} holds the control character U+{ord(bad):04X}", "type it anew, without what is unseen"
-            )
-        if len(value) > (MAX_NAME if name == "the name" else MAX_VALUE):
-            raise UsageError(f"{name} is too long", "shorten it")
+        _check_text(name, value, MAX_NAME if name == "the name" else MAX_VALUE)
 
 
+def consent_by_hand(source: str, day: str, today: date) -> Consent:
+    """A consent that somebody tells of: where it was given and on which day. Raises UsageError for what is none."""
+    plain = " ".join(source.split())
+    if not plain:
+        raise UsageError("it is not said where they asked for the mail", "name the form or the event")
+    _check_text("the source of the consent", plain, MAX_VALUE)
+    try:
+        given_on = date.fromisoformat(day)
+    except ValueError as problem:
+        raise UsageError(f'"{day[:_SHOWN]}" is not a day', "write it as 2023-07-01") from problem
+    if given_on > today:
+        raise UsageError(f"{given_on} is a day to come", "name the day on which they asked for the mail")
+    if given_on < _FIRST:
+        raise UsageError(f"{given_on} is before 1970", "name the day on which they asked for the mail")
+    return Consent(plain, given_on)
+
+
+def _check_text(name: str, value: str, longest: int) -> None:
+    bad = next((char for char in value if is_control(char)), None)
+    if bad is not None:
+        raise UsageError(f"{name} holds the control character U+{ord(bad):04X}", "type it anew, without what is unseen")
+    if len(value) > longest:
+        raise UsageError(f"{name} is too long", "shorten it")
+
+
+_FIRST = date(1970, 1, 1)  # before that nobody asked for mail
+_SHOWN = 40  # characters of what is no day
 _OWNER = "only the owner of the address can come back, by signing up on the page"
 _ADMIN = "an admin put it there or somebody complained; see: digest-mailer suppressions"
+_INSTEAD = {State.ACTIVE: "they get mail already", State.PENDING: "they have not confirmed yet"}
 _WHO_LEFT = "who has left can come back only by signing up again"
 
 

@@ -7,7 +7,7 @@ long forgotten. The hashes of another publication mean nothing here: its key is 
 import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from typing import IO
 
 from digest_mailer.core.address import AddressError, address_hash, parse_address
@@ -19,6 +19,8 @@ from digest_mailer.services.subscriptions import read_address
 
 COLUMNS = ("email", "hash", "ground", "reason", "since")
 _HASH = 16  # octets
+_SHOWN = 40  # characters of what is no time
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # before that nobody was mailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +125,12 @@ class Suppressing:
 
 
 def _instant(text: str) -> datetime:
-    """A day or a time."""
+    """A day or a time, in UTC. Raises ValueError with the reason for what is none, and for one that cannot be meant."""
     try:
-        return datetime.combine(date.fromisoformat(text), time(), UTC)
-    except ValueError:
-        at = datetime.fromisoformat(text)
-        return at if at.tzinfo else at.replace(tzinfo=UTC)
+        read = datetime.fromisoformat(text)
+        at = (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        at = None
+    if at is None or at < _FIRST:
+        raise ValueError(f'"{text[:_SHOWN]}" is not a time since 1970, like 2023-07-01 or 2023-07-01T09:00:00+00:00')
+    return at

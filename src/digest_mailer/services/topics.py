@@ -4,10 +4,14 @@ The file is the truth, so it is written first, and the followers of a merged top
 ends in between, the catalogue says already that the topic was merged: nobody can choose it any more, issues that were
 approved with it cannot be sent, and whoever is left behind is seen in `topics list`. The same merge, run again, moves
 them. The other way round, people would have moved to a topic of which the file knows nothing.
+
+Planning and carrying out are one turn (`Topics.changing`), so that of two changes the later one is planned on the
+earlier one, whichever process does them.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
 from digest_mailer.core.audit import Note
@@ -68,6 +72,13 @@ class Topics:
         """The topics as they are."""
         return self.library.vocabulary.catalogue
 
+    @contextmanager
+    def changing(self) -> Iterator["Topics"]:
+        """The same on the files as they are now, while nobody else changes topics. Raises Locked when somebody else
+        does not end."""
+        with self.editor.turn():
+            yield replace(self, library=self.library.afresh())
+
     def find(self, name: str) -> Topic:
         """The topic with this key, name or alias, merged or not. Raises NothingMatched with a did-you-mean."""
         found = self.catalogue.named(name)
@@ -87,11 +98,12 @@ class Topics:
         topic = Topic(self._next_ordinal(), TopicKey(key), shown, words)
         return Change(None, _named(topic, others))
 
-    def rename(self, name: str, new_name: str = "", french: str = "") -> Change:
-        """Another name, in English, in French or in both. The old one becomes an alias."""
+    def rename(self, name: str, new_name: str = "", french: str | None = None) -> Change:
+        """Another name, in English, in French or in both. The old one becomes an alias. An empty French name takes the
+        present one away, none leaves it."""
         topic = self._own(name)
         shown = _clean(new_name) if new_name else topic.name
-        words = _clean(french) if french else topic.name_fr
+        words = topic.name_fr if french is None else _clean(french) if french else ""
         self._require_free((shown, words), topic)
         return self._change(topic, _named(replace(topic, name=shown, name_fr=words), (topic.name, topic.name_fr)))
 
@@ -141,7 +153,8 @@ class Topics:
         if not self.following:
             return Change(before, after, into, articles=articles)
         followers = self.following.of(before.ordinal, into.ordinal if into else None)
-        segments, outdated = self.following.segments(before.ordinal), self._outdated(after, articles)
+        segments = self.following.segments(before.ordinal)
+        outdated = self._outdated(after, articles) if after != before else ()
         return Change(before, after, into, followers, articles, segments, outdated)
 
     def _uses(self, topic: Topic) -> tuple[Use, ...]:

@@ -1,8 +1,9 @@
 """Lists that were uploaded: each is kept for a day at most, and read in a thread of its own, one at a time.
 
 A page cannot wait for a million rows. So an upload has a stage, which a page shows: what is to be done with it is
-handed in as `Work`, and what came of that is kept beside it. Only who uploaded a list finds it again. When the process
-ends, so does what it knew of uploads; their files go when they are a day old.
+handed in as `Work`, and what came of that is kept beside it. A list is taken in only by somebody who saw what its
+newest reading found. Only who uploaded a list finds it again. When the process ends, so does what it knew of uploads;
+their files go when they are a day old.
 """
 
 import logging
@@ -13,7 +14,13 @@ from enum import StrEnum
 from threading import Lock, Thread
 from typing import Any, BinaryIO, Generic, TypeVar
 
-from digest_mailer.core.errors import DigestError, InterlockError, NothingMatched
+from digest_mailer.core.errors import (
+    ChangedMeanwhileError,
+    DigestError,
+    InterlockError,
+    NothingMatched,
+    TemporaryProblem,
+)
 from digest_mailer.ports import Clock, UploadedFiles
 
 LIFE = timedelta(days=1)
@@ -48,6 +55,7 @@ class Upload(Generic[About]):
     at: datetime
     about: About  # what is asked and known of it
     stage: Stage = Stage.WAITING
+    reading: int = 0  # the number of the newest; a page shows what one of them found
     rows: int = 0  # read so far
     octets: int = 0  # the same
     problem: DigestError | None = None
@@ -100,8 +108,9 @@ class Uploads:
         """An upload of theirs, of this kind. Raises NothingMatched when there is none, or no longer."""
         with self._lock:
             found = self._known.get(name)
-        if found is None or found.owner != owner or not isinstance(found.about, kind):
-            raise NothingMatched("this upload is not here any more", "upload the file again: nothing was changed by it")
+        known = found is not None and (found.at_work or found.at >= self.clock.now() - LIFE)
+        if found is None or not known or found.owner != owner or not isinstance(found.about, kind):
+            raise NothingMatched("this upload is not here any more", "unless it was taken in, upload the file again")
         return found
 
     def open(self, upload: Upload[Any]) -> BinaryIO:
@@ -109,54 +118,82 @@ class Uploads:
         return self.files.open(upload.name)
 
     def read(self, upload: Upload[Any], work: Work) -> None:
-        """Have it read. Raises InterlockError while another list is in hand."""
-        self._begin(upload, Stage.READING)
-        self.spawn(lambda: self._work(upload, work, Stage.READ))
+        """Have it read. Raises InterlockError while another list is in hand, and when it was taken in,
+        TemporaryProblem when the machine has no thread for it."""
+        with self._lock:
+            self._check_free(upload)
+            upload.reading += 1
+            before = _begin(upload, Stage.READING)
+        self._start(upload, work, Stage.READ, before)
 
-    def apply(self, upload: Upload[Any], work: Work) -> None:
-        """Have done what it would do. Raises InterlockError while another list is in hand, and when it was not read."""
-        self._begin(upload, Stage.APPLYING)
-        self.spawn(lambda: self._work(upload, work, Stage.DONE))
+    def apply(self, upload: Upload[Any], work: Work, seen: int) -> None:
+        """Have done what it would do, by somebody who saw what this reading found. Raises like `read`, InterlockError
+        when it was not read, and ChangedMeanwhileError when it was read anew."""
+        with self._lock:
+            self._check_free(upload)
+            if upload.stage is not Stage.READ:
+                raise InterlockError("this list is not ready to be taken in", "look at what it would do first")
+            if upload.reading != seen:
+                raise ChangedMeanwhileError("this list was read anew meanwhile", "look at what it would do now")
+            before = _begin(upload, Stage.APPLYING)
+        self._start(upload, work, Stage.DONE, before)
 
-    def drop(self, upload: Upload[Any]) -> None:
-        """Delete it. Raises InterlockError while it is being applied."""
+    def drop(self, upload: Upload[Any]) -> bool:
+        """Delete it; answers whether it was taken in before. Raises InterlockError while it is being applied."""
         with self._lock:
             if upload.stage is Stage.APPLYING:
                 raise InterlockError("this list is being taken in", "wait until that is done")
             upload.dropped = True
             self._known.pop(upload.name, None)
-            in_hand = upload.at_work
+            in_hand, done = upload.at_work, upload.stage is Stage.DONE
         if not in_hand:
             self.files.remove(upload.name)
+        return done
 
-    def _begin(self, upload: Upload[Any], stage: Stage) -> None:
-        with self._lock:
-            if any(one.at_work for one in self._known.values()):
-                raise InterlockError("a list is being read already", "wait until that is done, then try again")
-            if stage is Stage.APPLYING and upload.stage is not Stage.READ:
-                raise InterlockError("this list is not ready to be taken in", "look at what it would do first")
-            if upload.stage is Stage.DONE:
-                raise InterlockError("this list was taken in", "upload it again to read it again")
-            upload.stage, upload.rows, upload.octets, upload.problem = stage, 0, 0, None
+    def _check_free(self, upload: Upload[Any]) -> None:
+        if upload.stage is Stage.DONE:
+            raise InterlockError("this list was taken in", "upload it again to read it again")
+        if any(one.at_work for one in self._known.values()):
+            raise InterlockError("a list is being read already", "wait until that is done, then try again")
+
+    def _start(self, upload: Upload[Any], work: Work, then: Stage, before: "_Standing") -> None:
+        try:
+            self.spawn(lambda: self._work(upload, work, then))
+        except (RuntimeError, MemoryError) as problem:
+            with self._lock:
+                upload.stage, upload.rows, upload.octets, upload.problem = before
+            raise TemporaryProblem("the machine has too much to do", "try again in a minute") from problem
 
     def _work(self, upload: Upload[Any], work: Work, then: Stage) -> None:
         """All of it in one thread. The stage comes last: by then everything else is there."""
-        needed = True
+        needed, wrong = True, None
         try:
             with self.open(upload) as data:
                 needed = work(data, _teller(upload, data))
         except _DroppedError:
             pass
         except DigestError as problem:
-            upload.problem = problem
+            wrong = problem
         except Exception as problem:  # noqa: BLE001 - a page shows that it failed; the message may hold an address
             logger.error("an upload could not be read: %s", type(problem).__name__)  # noqa: TRY400
-            upload.problem = DigestError(
-                "something went wrong with this list", "try again; else tell who runs the server"
-            )
-        if upload.dropped or not (needed or upload.problem):
+            wrong = DigestError("something went wrong with this list", "try again; else tell who runs the server")
+        if not (needed or wrong):
             self.files.remove(upload.name)
-        upload.stage = Stage.FAILED if upload.problem else then
+        with self._lock:  # from here on `drop` deletes the file itself
+            upload.problem, upload.stage = wrong, Stage.FAILED if wrong else then
+            dropped = upload.dropped
+        if dropped:
+            self.files.remove(upload.name)
+
+
+_Standing = tuple[Stage, int, int, DigestError | None]
+
+
+def _begin(upload: Upload[Any], stage: Stage) -> _Standing:
+    """Bring it to a stage; answers how it stood."""
+    before = (upload.stage, upload.rows, upload.octets, upload.problem)
+    upload.stage, upload.rows, upload.octets, upload.problem = stage, 0, 0, None
+    return before
 
 
 def _teller(upload: Upload[Any], data: BinaryIO) -> Told:

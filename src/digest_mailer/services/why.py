@@ -4,8 +4,9 @@ The message that somebody was sent is built again from the stored edition and th
 compared with the row's digest: what is shown is what was sent, or it says that it cannot tell.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from digest_mailer.core.audience import Subscriber, eligible
 from digest_mailer.core.edition import Edition, decode_edition
@@ -14,7 +15,7 @@ from digest_mailer.core.mailing import Attempt, Delivery, Mailing
 from digest_mailer.core.message import Keys, Message
 from digest_mailer.core.stencil import Stencil
 from digest_mailer.core.topic import Catalogue, intersect, union
-from digest_mailer.ports import Approvals, Clock, Ledger, Oversight, Signer, Subscribers
+from digest_mailer.ports import Approvals, Ledger, Oversight, Signer, Subscribers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Explainer:
     approvals: Approvals
     keys: Keys
     signer: Signer | None
-    clock: Clock
+    today: Callable[[], date]  # the day where the publication is
     catalogue: Catalogue
 
     def topics(self, person: Subscriber) -> str:
@@ -59,7 +60,7 @@ class Explainer:
     def entitled(self, person: Subscriber) -> str:
         """Why they would get no mail today; empty when they would."""
         suppressed = self.people.suppression(person.id)
-        reason = eligible(person.state, person.paused_until, suppressed=bool(suppressed), today=self.clock.now().date())
+        reason = eligible(person.state, person.paused_until, suppressed=bool(suppressed), today=self.today())
         if suppressed:
             return f"on the suppression list since {suppressed[1]:%Y-%m-%d}: {suppressed[0]}"
         if reason:

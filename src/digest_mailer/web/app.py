@@ -27,6 +27,7 @@ from digest_mailer.bootstrap import App
 from digest_mailer.core.errors import DigestError
 from digest_mailer.core.identity import ENGLISH
 from digest_mailer.core.urls import sign_up_url
+from digest_mailer.web.admin.housekeeping import kept_tidy
 from digest_mailer.web.admin.routes import admin_routes
 from digest_mailer.web.archive import Archive
 from digest_mailer.web.choosing import Preferences
@@ -58,6 +59,7 @@ def build_site(app: App, *, inbox: bool) -> Starlette:
         routes=[*routes, Route("/site.css", pages.stylesheet), Route("/icon.svg", pages.icon)],
         middleware=[Middleware(Doorman, pages=pages, hosts=trusted_hosts(app.publication.base_url) if inbox else None)],
         exception_handlers={HTTPException: pages.refused, DigestError: pages.failed},
+        lifespan=lambda _site: kept_tidy(app),
     )
     site.router.redirect_slashes = False  # a redirect in answer to a one-click POST would break it (RFC 8058 3.1)
     return site

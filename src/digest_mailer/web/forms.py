@@ -14,6 +14,8 @@ from digest_mailer.core.budget import network_of
 
 MAX_BODY = 64 * 1024
 MAX_TICKED = 300  # boxes; there are never as many
+MAX_NUMBER = (1 << 63) - 1  # of SQLite
+_DIGITS = len(str(MAX_NUMBER))
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 
@@ -47,6 +49,12 @@ def field(form: FormData, name: str) -> str:
 def ticked(form: FormData, name: str) -> list[str]:
     """The values of the boxes of this name that are ticked."""
     return [str(one) for one in form.getlist(name)[:MAX_TICKED]]
+
+
+def whole_number(text: str) -> int | None:
+    """A number from 1 on, as large as the database has them; none for what is no such number."""
+    plain = text.isascii() and text.isdecimal() and len(text) <= _DIGITS
+    return int(text) if plain and 0 < int(text) <= MAX_NUMBER else None
 
 
 def sender_network(request: Request) -> str:

@@ -1,6 +1,6 @@
 // Counts a segment while its form is filled in. Each form with data-live is posted to that address a moment after the
 // last change, and the answer, a piece of a page made by the server, stands in the form's output. Without this script
-// the button does the same.
+// the button does the same. When the server does not answer with a count, the form's data-trouble says so.
 "use strict";
 
 for (const form of document.querySelectorAll("form[data-live]")) {
@@ -19,11 +19,13 @@ for (const form of document.querySelectorAll("form[data-live]")) {
         body: fields,
         redirect: "error", // to sign in again is for the button
       });
-      text = answer.ok ? await answer.text() : "";
+      if (answer.ok) text = await answer.text();
     } catch {
       // nobody answers: what stood there would be of another form
     }
-    if (number === asked) output.innerHTML = text;
+    if (number !== asked) return;
+    if (text) output.innerHTML = text;
+    else output.textContent = form.dataset.trouble;
   }
 
   form.addEventListener("input", () => {

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from digest_mailer.adapters.store.database import Database
-from digest_mailer.adapters.store.tables import audit, audit_private, stamp, subscriber
+from digest_mailer.adapters.store.tables import audit, audit_private, import_run, stamp, subscriber
 from digest_mailer.core.audience import State
 from digest_mailer.core.audit import (
     START,
@@ -70,8 +70,9 @@ class AuditStore:
         if limit:
             query = query.limit(limit)
         with self._database.read() as connection:
+            files = _files(connection)
             for row in connection.execution_options(yield_per=1000).execute(query):
-                yield _record(row)
+                yield _record(row, files)
 
     def page(self, wanted: TrailSearch, before: int, limit: int) -> Sequence[Record]:
         """The newest so many entries that are wanted, of those with a lower number than `before`; 0 for all."""
@@ -79,7 +80,8 @@ class AuditStore:
         if before:
             query = query.where(audit.c.id < before)
         with self._database.read() as connection:
-            return [_record(row) for row in connection.execute(query)]
+            files = _files(connection)
+            return [_record(row, files) for row in connection.execute(query)]
 
     def actions(self) -> Sequence[str]:
         """Every action that there is an entry of, by name. From one to the next in the index of them: the entries
@@ -127,8 +129,16 @@ def _terms(wanted: TrailSearch) -> Iterator[ColumnElement[bool]]:
         yield audit.c.at < wanted.until
 
 
-def _record(row: Row[Any]) -> Record:
-    content = json.loads(row.content) if row.content is not None else {}
+def _files(connection: Connection) -> Mapping[int, str]:
+    """What the file of each import was called. It is beside the chain, because the name may be a person's."""
+    rows = connection.execute(select(import_run.c.id, import_run.c.source))
+    return {row.id: row.source for row in rows}
+
+
+def _record(row: Row[Any], files: Mapping[int, str]) -> Record:
+    content, facts = json.loads(row.content) if row.content is not None else {}, json.loads(row.facts)
+    if row.action == "import" and facts.get("import") in files:
+        facts = {"file": files[facts["import"]], **facts}
     person = SubscriberId(row.subscriber_id) if row.subscriber_id is not None else None
     erased = row.digest is not None and row.content is None
-    return Record(row.id, row.at, row.actor, row.action, person, json.loads(row.facts), content, erased)
+    return Record(row.id, row.at, row.actor, row.action, person, facts, content, erased)

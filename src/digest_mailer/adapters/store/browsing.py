@@ -44,15 +44,15 @@ def ids_before(connection: Connection, search: Search, address: str, limit: int)
 
 def looked_for(connection: Connection, search: Search) -> ColumnElement[bool]:
     """The condition that the text of a search is found in somebody, for this connection."""
-    words = search.words
+    words, start = search.words, search.start
     if not words:
         return true()
     if not search.inside:
-        return and_(words <= _ADDRESS, words + _BEHIND_ALL > _ADDRESS)
+        return and_(start <= _ADDRESS, start + _BEHIND_ALL > _ADDRESS)
     sqlite(connection).create_function(_FOLDED, 1, folded, deterministic=True)
     other = func.length(person.c.name) != func.length(cast(person.c.name, LargeBinary))
     return or_(
-        _ADDRESS.contains(words, autoescape=True),
+        *(_ADDRESS.contains(one, autoescape=True) for one in {words, start}),
         person.c.name.contains(words, autoescape=True),
         and_(other, func.instr(getattr(func, _FOLDED)(person.c.name), words) > 0),
     )
@@ -82,7 +82,7 @@ class _Span:
     @classmethod
     def of(cls, search: Search, address: str, *, backward: bool) -> "_Span":
         """What lies before or behind an address of what begins with the text of a search."""
-        begins = "" if search.inside else search.words
+        begins = "" if search.inside else search.start
         span = cls(begins, begins + _BEHIND_ALL, with_low=True)
         if backward:
             return replace(span, high=min(address, span.high))

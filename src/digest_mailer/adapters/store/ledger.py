@@ -37,6 +37,11 @@ class LedgerStore:
         with self._database.read() as connection:
             return find_mailing(connection, issue)
 
+    def mailed(self) -> frozenset[IssueId]:
+        """The issues that have a mailing."""
+        with self._database.read() as connection:
+            return frozenset(IssueId(issue) for issue in connection.scalars(select(mailing.c.issue)))
+
     def open_wave(self, approval: Approval, wanted: WaveRequest, agree: Agree = anybody) -> int:
         """Begin a wave: fix its audience as it is now, and count it. Makes the mailing when it is the first. All of it
         or nothing; nothing for nobody. The rows are written by whoever sends it. Answers the number of people."""

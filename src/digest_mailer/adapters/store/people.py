@@ -4,7 +4,7 @@ Leaving moves the person's open rows of the ledger in the same transaction, so t
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +52,12 @@ class PeopleStore:
     def find(self, address: EmailAddress) -> Subscriber | None:
         """The person with this address, however it is spelled."""
         return self._one(_people().where(person.c.canonical == address.canonical))
+
+    def addresses(self, subscriber_ids: Collection[SubscriberId]) -> Mapping[SubscriberId, str]:
+        """The addresses of those of these people who are known, as they were typed."""
+        query = select(person.c.subscriber_id, person.c.typed).where(person.c.subscriber_id.in_(subscriber_ids))
+        with self._database.read() as connection:
+            return {SubscriberId(row.subscriber_id): row.typed for row in connection.execute(query)}
 
     def listing(self, segment: Segment, states: Sequence[State] = ()) -> Iterator[Subscriber]:
         """The people of a segment by address, of all states or of some."""

@@ -103,7 +103,8 @@ class Import:
             for statement in (*CONSENTS, *writing) if writing else ():
                 self._driver.execute(statement, values)
         self._drop(now)
-        facts = {"import": values["run"], "file": origin.source, "digest": origin.digest, **counts}
+        # the name of the file may be somebody's: it stands in `import_run`, and never in the chain
+        facts = {"import": values["run"], "digest": origin.digest, **counts}
         audit.append(self._connection, Note(origin.actor, "import", facts=facts), now)
 
     def _drop(self, now: datetime) -> None:

@@ -6,16 +6,16 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, literal, select, union_all, update
+from sqlalchemy import Connection, delete, insert, select, union, update
 
 from digest_mailer.adapters.store import audit
-from digest_mailer.adapters.store.conditions import in_segment
 from digest_mailer.adapters.store.database import Database
+from digest_mailer.adapters.store.tables import delivery
 from digest_mailer.adapters.store.tables import person as people
 from digest_mailer.adapters.store.tables import segment as segments
-from digest_mailer.adapters.store.tables import subscriber
 from digest_mailer.core.audience import State
 from digest_mailer.core.audit import Note
+from digest_mailer.core.delivery import HandOff
 from digest_mailer.core.errors import ChangedMeanwhileError
 from digest_mailer.core.identity import IssueId, Language, SubscriberId
 from digest_mailer.core.segment import Segment
@@ -78,14 +78,10 @@ class SegmentStore:
             return [segment_from_json(row.name, row.definition) for row in rows]
 
     def received(self, person: SubscriberId, issues: Sequence[IssueId]) -> frozenset[IssueId]:
-        """Which of these issues somebody got."""
-        in_each = [
-            select(literal(issue)).where(subscriber.c.id == person, in_segment(Segment(received=(issue,))))
-            for issue in issues
-        ]
-        if not in_each:
-            return frozenset()
-        query = union_all(*(one.select_from(subscriber.join(people)) for one in in_each))
+        """Which of these issues somebody got, by their own number or by their address, as in `conditions`."""
+        address = select(people.c.address_hash).where(people.c.subscriber_id == person).scalar_subquery()
+        got = select(delivery.c.issue).where(delivery.c.state == HandOff.ACCEPTED, delivery.c.issue.in_(issues))
+        query = union(got.where(delivery.c.subscriber_id == person), got.where(delivery.c.address_hash == address))
         with self._database.read() as connection:
             return frozenset(IssueId(issue) for issue in connection.scalars(query))
 

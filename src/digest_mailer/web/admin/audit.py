@@ -7,6 +7,7 @@
 Looking writes nothing, not even into the trail.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import IO
@@ -92,11 +93,9 @@ class TrailPages:
         except (ValueError, OverflowError) as problem:
             raise UsageError(f'"{asked["day"]}" is no day', "days are written YYYY-MM-DD") from problem
 
-    def _people(self, entries: list[Record]) -> dict[SubscriberId, str]:
+    def _people(self, entries: list[Record]) -> Mapping[SubscriberId, str]:
         """The addresses of people who are still known."""
-        ids = {one.subscriber for one in entries if one.subscriber is not None}
-        found = (self.gate.app.people.get(one) for one in ids)
-        return {one.id: one.address.typed for one in found if one}
+        return self.gate.app.people.addresses({one.subscriber for one in entries if one.subscriber is not None})
 
 
 def audit_routes(gate: Gate) -> list[Route]:

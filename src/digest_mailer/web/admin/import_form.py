@@ -10,12 +10,13 @@ from datetime import date
 from starlette.datastructures import FormData
 
 from digest_mailer.bootstrap import FIELDS
-from digest_mailer.core.audience import MAX_VALUE, Consent
+from digest_mailer.core.audience import Consent
 from digest_mailer.core.errors import UsageError
-from digest_mailer.core.identity import TopicKey, is_control
+from digest_mailer.core.identity import TopicKey
 from digest_mailer.core.intake import Column
 from digest_mailer.core.topic import Catalogue
 from digest_mailer.services.importing import Said
+from digest_mailer.services.subscriptions import consent_by_hand
 from digest_mailer.web import forms
 
 ENCODINGS = ("utf-8", "windows-1252", "iso-8859-15", "windows-1250", "windows-1251", "windows-1253", "mac-roman",
@@ -51,15 +52,7 @@ class Typed:
             return None
         if not self.source or not self.day:
             raise UsageError("a consent needs both a source and a day", "say where people agreed and when, or neither")
-        try:
-            day = date.fromisoformat(self.day)
-        except ValueError as problem:
-            raise UsageError(f'"{self.day}" is no day', "days are written YYYY-MM-DD") from problem
-        if day > today:
-            raise UsageError(f"the day of consent, {day}, is in the future", "say when people agreed")
-        if len(self.source) > MAX_VALUE or any(is_control(char) for char in self.source):
-            raise UsageError("the source of consent cannot be kept", "say it in fewer words, without line breaks")
-        return Consent(self.source, day)
+        return consent_by_hand(self.source, self.day, today)
 
     def _topics(self, catalogue: Catalogue) -> str:
         if self.scope == ALL:

@@ -8,12 +8,10 @@ from urllib.parse import urlencode
 from digest_mailer.bootstrap import App
 from digest_mailer.core.audience import State
 from digest_mailer.core.errors import UsageError
-from digest_mailer.core.identity import Language, SubscriberId
+from digest_mailer.core.identity import Language
 from digest_mailer.core.people_search import Search, narrowed
 from digest_mailer.services.library import Library
 from digest_mailer.services.segmenting import find_segment
-
-_DIGITS = 19  # of the largest number there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +68,3 @@ class Filter:
         if topic is None:
             raise UsageError(f'unknown topic "{self.topic}"', "choose one of the list")
         return catalogue.words([topic.key])
-
-
-def number_of(text: str) -> SubscriberId | None:
-    """The number of a person in an address; None for what is none."""
-    plain = text.isascii() and text.isdecimal() and len(text) <= _DIGITS
-    return SubscriberId(int(text)) if plain and 0 < int(text) < 1 << 63 else None

@@ -15,14 +15,15 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from digest_mailer.core.audience import Subscriber
+from digest_mailer.core.audience import State, Subscriber
 from digest_mailer.core.errors import ChangedMeanwhileError, InterlockError, NothingMatched, UsageError
 from digest_mailer.core.identity import SubscriberId
 from digest_mailer.core.move import Move, after
+from digest_mailer.services.subscriptions import check_seen, mark
 from digest_mailer.web.admin.gate import Gate, Visit
-from digest_mailer.web.admin.people_filter import number_of
-from digest_mailer.web.admin.person_form import Typed, check_seen, languages, mark, shown_topics
+from digest_mailer.web.admin.person_form import Typed, languages, shown_topics
 from digest_mailer.web.admin.person_record import Record
+from digest_mailer.web.forms import whole_number
 
 _MOVES = (Move.PAUSE, Move.RESUME, Move.REINSTATE, Move.LIFT, Move.UNSUBSCRIBE)
 _MAX_REASON = 500
@@ -46,11 +47,17 @@ class PersonPages:
         try:
             return self.gate.go(f"/people/{person.id}/", self._act(visit, person))
         except UsageError as problem:
+            person = self.gate.app.people.get(identifier) or person
+            if visit.typed("do") == Move.RESUME and person.state is State.ACTIVE:  # the button was pressed twice
+                return self.gate.go(f"/people/{person.id}/", "same")
             return self._show(visit, person, problem.sentence)
 
     def edit(self, visit: Visit) -> Response:
         """`/people/NUMBER/edit/`."""
-        app, person = self.gate.app, self._person(visit)
+        app, identifier = self.gate.app, self._number(visit)
+        person = app.people.get(identifier)
+        if person is None:
+            return self._gone(visit, identifier)
         catalogue = app.library.vocabulary.catalogue
         if not visit.posted:
             return self._edit(visit, person, Typed.of(person.profile, catalogue))
@@ -59,8 +66,9 @@ class PersonPages:
             profile = typed.profile(app, catalogue, person.profile)
             if profile == person.profile:
                 return self.gate.go(f"/people/{person.id}/", "same")
-            check_seen(person, visit.typed("seen"))
-            app.subscriptions.edit(person, profile, visit.session.actor, typed.reason, only_if=person.profile)
+            check_seen(person.profile, visit.typed("seen"))
+            reason = typed.reason[:_MAX_REASON]
+            app.subscriptions.edit(person, profile, visit.session.actor, reason, only_if=person.profile)
         except ChangedMeanwhileError:
             return self._edit(visit, app.people.get(person.id) or person, typed, changed=True)
         except (UsageError, InterlockError) as problem:
@@ -84,7 +92,10 @@ class PersonPages:
 
     def erase(self, visit: Visit) -> Response:
         """`/people/NUMBER/erase/`."""
-        app, person = self.gate.app, self._person(visit)
+        app, identifier = self.gate.app, self._number(visit)
+        person = app.people.get(identifier)
+        if person is None:  # perhaps the button was pressed twice
+            return self._gone(visit, identifier)
         if not visit.posted:
             mails = sum(1 for _ in app.oversight.deliveries(None, person=person.id))
             return self.gate.show(visit, "person_erase", {"person": person, "mails": mails})
@@ -142,7 +153,7 @@ class PersonPages:
             "trouble": trouble,
             "changed": changed,
             "present": Record(self.gate.app, person, self.gate.phrases(visit)).profile(),
-            "seen": mark(person),
+            "seen": mark(person.profile),
         }
         return self.gate.show(visit, "person_edit", values, 409 if changed else 400 if trouble else 200)
 
@@ -156,18 +167,12 @@ class PersonPages:
             "topics": [(one.key, one.display(visit.language), one.retired) for one in topics],
         }
 
-    def _person(self, visit: Visit) -> Subscriber:
-        person = self.gate.app.people.get(self._number(visit))
-        if person is None:
-            raise NothingMatched(*_GONE)
-        return person
-
     @staticmethod
     def _number(visit: Visit) -> SubscriberId:
-        identifier = number_of(visit.part("number"))
-        if identifier is None:
+        number = whole_number(visit.part("number"))
+        if number is None:
             raise NothingMatched(*_GONE)
-        return identifier
+        return SubscriberId(number)
 
 
 def person_routes(gate: Gate) -> list[Route]:

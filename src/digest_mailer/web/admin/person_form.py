@@ -4,18 +4,17 @@ What was typed is kept as it was typed, so that a form with a mistake in it come
 offered any more stay as they are unless their box is shown and cleared.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from digest_mailer.bootstrap import App
-from digest_mailer.core.audience import NO_ATTRIBUTES, Consent, Profile, Subscriber
-from digest_mailer.core.errors import ChangedMeanwhileError, UsageError
+from digest_mailer.core.audience import NO_ATTRIBUTES, Consent, Profile
+from digest_mailer.core.errors import UsageError
 from digest_mailer.core.identity import ENGLISH, Language
 from digest_mailer.core.segment_form import read_pair, write_pair
 from digest_mailer.core.topic import NO_TOPICS, Catalogue, Topic, TopicWords, ordinals_of, words_of
-from digest_mailer.services.subscriptions import read_address
+from digest_mailer.services.subscriptions import consent_by_hand, read_address
 from digest_mailer.web.admin.gate import Visit
 from digest_mailer.web.forms import field, ticked
 
@@ -65,15 +64,7 @@ class Typed:
 
     def consent(self, today: date) -> Consent:
         """The consent that they tell of. Raises UsageError for what is none."""
-        try:
-            day = date.fromisoformat(self.day)
-        except ValueError as problem:
-            raise UsageError(f'"{self.day}" is not a day', "write it as 2023-07-01") from problem
-        if day > today:
-            raise UsageError(f"{day} is a day to come", "name the day on which they asked for the mail")
-        if not self.source:
-            raise UsageError("it is not said where they asked for the mail", "name the form or the event")
-        return Consent(" ".join(self.source.split()), day)
+        return consent_by_hand(self.source, self.day, today)
 
     def _topics(self, catalogue: Catalogue, present: TopicWords) -> TopicWords:
         boxes = {str(topic.key): topic.ordinal for topic in shown_topics(catalogue, present)}
@@ -102,17 +93,3 @@ def shown_topics(catalogue: Catalogue, present: TopicWords = NO_TOPICS) -> Seque
 def languages(app: App, present: Profile | None = None) -> tuple[Language, ...]:
     """The languages to choose from: the publication's, and the present one, which it may have no longer."""
     return tuple(dict.fromkeys((*app.publication.languages, *([present.language] if present else []))))
-
-
-def mark(person: Subscriber) -> str:
-    """Names the values of a person that a page was made for."""
-    profile = person.profile
-    said = (profile.address.typed, profile.name, profile.language, profile.topics, profile.all_topics)
-    told = repr((said, sorted(profile.attributes.items())))
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def check_seen(person: Subscriber, seen: str) -> None:
-    """Raise ChangedMeanwhileError when a page was made for other values than a person has now."""
-    if seen != mark(person):
-        raise ChangedMeanwhileError("somebody changed it meanwhile", "look at it again")

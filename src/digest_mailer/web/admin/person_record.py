@@ -77,7 +77,7 @@ class Record:
     def _issues(self, library: Library) -> tuple[list[IssueId], list[IssueId]]:
         """The issues that were sent to somebody, and those that were published and not sent; newest first."""
         mine = {delivery.issue for delivery in self.app.oversight.deliveries(None, person=self.person.id)}
-        sent = mine | {issue for issue in library.source.ids() if self.app.ledger.mailing(issue)}
+        sent = mine | self.app.ledger.mailed()
         published = {entry.issue for entry in library.archive()}
         return sorted(sent, reverse=True), sorted(published - sent, reverse=True)
 

@@ -152,16 +152,16 @@ class Wording:
         """What a condition says, its values left out."""
         _ = self.phrases.gettext
         return {
-            Condition.ANY: _("Follows at least one of"),
-            Condition.ALL: _("Follows every one of"),
-            Condition.NONE: _("Follows none of"),
+            Condition.ANY: _("Follows at least one of these topics"),
+            Condition.ALL: _("Follows all of these topics"),
+            Condition.NONE: _("Follows none of these topics"),
             Condition.STATE: _("State"),
             Condition.LANGUAGE: _("Language"),
             Condition.ATTRIBUTE: _("Attributes"),
             Condition.JOINED_FROM: _("Joined on or after"),
             Condition.JOINED_BEFORE: _("Joined before"),
-            Condition.RECEIVED: _("Got at least one of"),
-            Condition.NOT_RECEIVED: _("Got none of"),
+            Condition.RECEIVED: _("Got at least one of these issues"),
+            Condition.NOT_RECEIVED: _("Got none of these issues"),
         }[condition]
 
     def _values(self, condition: Condition, values: Sequence[str]) -> tuple[str, ...]:

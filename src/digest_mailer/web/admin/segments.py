@@ -1,6 +1,6 @@
 """Segments: `/admin/segments/`, a form with one field a condition, and what the segment comes to.
 
-    /segments/                the kept ones, in words and counted
+    /segments/                the kept ones, in words and counted, where that is quick
     /segments/new/            a form; its buttons count, show the editions of an issue, tell why somebody is in, save
     /segments/NAME/           the same for a kept one
     /segments/NAME/remove/    asks, then forgets the name
@@ -22,7 +22,7 @@ from starlette.routing import Route
 from digest_mailer.core.account import Role
 from digest_mailer.core.audience import State
 from digest_mailer.core.errors import ChangedMeanwhileError, ContentError, IssueError, NothingMatched, UsageError
-from digest_mailer.core.segment import Segment
+from digest_mailer.core.segment import EVERYBODY, Segment
 from digest_mailer.core.segment_form import Condition
 from digest_mailer.core.segment_text import parse, write
 from digest_mailer.services import segmenting
@@ -34,6 +34,7 @@ from digest_mailer.web.pages import CONTENT_POLICY
 
 _SCRIPT = "web/admin/live.js"
 _PARTS = ("form", "changed", "expression", "editions", "explain")  # of the page
+_MANY = 100_000  # people among whom to count what is no index's costs a noticeable time
 _NOT_SAID = "nothing"  # that a page was made for
 LIVE_POLICY = f"{CONTENT_POLICY}; script-src 'self'; connect-src 'self'"
 
@@ -48,12 +49,14 @@ class SegmentPages:
         """`/segments/`."""
         app = self.gate.app
         wording, catalogue = self._wording(visit, app.library), app.library.vocabulary.catalogue
+        large = sum(app.people.count(EVERYBODY).values()) > _MANY
         rows = [
             {
                 "name": one.name,
                 "terms": wording.terms(one),
                 "expression": write(one, catalogue),
-                "people": sum(app.people.count(one).values()),
+                "too_large": one.is_too_large,
+                "people": None if large and (one.attributes or one.issues) else self._people(one),
             }
             for one in app.segments.all()
         ]
@@ -83,7 +86,7 @@ class SegmentPages:
         values = {
             "segment": segment.name,
             "conditions": self._wording(visit, library).terms(segment),
-            "people": sum(app.people.count(segment).values()),
+            "people": self._people(segment),
             "seen": mark(segment),
             "changed": changed,
         }
@@ -158,6 +161,10 @@ class SegmentPages:
         status = sheet.status if sheet.status != 200 or not trouble else 400
         values |= self._fields(sheet) | {"trouble": dict.fromkeys(_PARTS, "") | trouble}
         return self.gate.show(visit, "segment", values, status, {"Content-Security-Policy": LIVE_POLICY})
+
+    def _people(self, segment: Segment) -> int | None:
+        """How many there are; none where the database cannot tell."""
+        return None if segment.is_too_large else sum(self.gate.app.people.count(segment).values())
 
     def _counted(self, segment: Segment, library: Library) -> dict[str, Any]:
         counts = self.gate.app.people.count(segment)

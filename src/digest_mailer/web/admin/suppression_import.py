@@ -3,24 +3,26 @@
     /suppressions/import/         a form; POST takes the file and has it read
     /suppressions/import/NAME/    what it would add; POST with `do` adds it, or forgets the file
 
-As everywhere with uploads, a thread does the work and the page shows how far it has come. A list only ever adds.
+A list only ever adds. See `uploading` for what goes on behind the pages.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import Response
 from starlette.routing import Route
 
-from digest_mailer.core.errors import InterlockError
+from digest_mailer.core.audience import Reject
+from digest_mailer.core.errors import ContentError
+from digest_mailer.services.importing import Asked
 from digest_mailer.services.suppressing import Listed
 from digest_mailer.services.uploads import Told, Upload, Work
 from digest_mailer.web.admin.gate import Gate, Visit
-from digest_mailer.web.admin.receiving import as_text, file_in, received, refresh
+from digest_mailer.web.admin.receiving import as_text, refresh
+from digest_mailer.web.admin.uploading import UploadPages
 
 LIMIT = 16 << 20  # octets: more than a hundred thousand rows as this publication exports them
 SHOWN_REJECTS = 100
@@ -35,62 +37,61 @@ class Addresses:
 
 
 @dataclass(frozen=True, slots=True)
-class SuppressionImport:
+class SuppressionImport(UploadPages[Addresses]):
     """The pages of such a list."""
 
-    gate: Gate
+    @property
+    def area(self) -> str:
+        """The path."""
+        return "/suppressions/import/"
+
+    @property
+    def kind(self) -> type[Addresses]:
+        """Suppressed addresses."""
+        return Addresses
+
+    @property
+    def limit(self) -> int:
+        """Octets of a file."""
+        return LIMIT
 
     def form(self, visit: Visit) -> Response:
         """`/suppressions/import/`."""
-        return self.gate.show(visit, "suppressions_import", {"trouble": "", "limit": LIMIT >> 20})
+        return self.ask(visit, Addresses())
 
-    async def take(self, visit: Visit) -> Response:
-        """POST there."""
-        async with received(visit.request, LIMIT) as form:
-            return await run_in_threadpool(self._take, visit, form)
+    def about(self, form: FormData) -> Addresses:
+        """Nothing more is asked."""
+        del form
+        return Addresses()
 
-    def upload(self, visit: Visit) -> Response:
+    def rejects(self, about: Addresses) -> Sequence[Reject]:
+        """Rows that cannot be taken."""
+        return about.listed.rejects if about.listed else ()
+
+    def ask(self, visit: Visit, about: Addresses, trouble: str = "", status: int = 200) -> Response:
+        """The page that asks for a file."""
+        del about
+        return self.gate.show(visit, "suppressions_import", {"trouble": trouble, "limit": LIMIT >> 20}, status)
+
+    def show(self, visit: Visit, upload: Upload[Addresses], trouble: str = "", status: int = 200) -> Response:
         """`/suppressions/import/NAME/`."""
-        uploads = self.gate.app.uploads
-        upload: Upload[Addresses] = uploads.find(visit.part("name"), visit.session.actor, Addresses)
-        do = visit.typed("do") if visit.posted else ""
-        if do == "drop":
-            uploads.drop(upload)
-            return self.gate.go("/suppressions/import/", "dropped")
-        if do == "read":
-            uploads.read(upload, self._work(upload, visit.session.actor, apply=False))
-        if do == "apply" and upload.about.listed:
-            if upload.about.listed.rejects and visit.typed("good") != "yes":
-                return self._show(visit, upload, "rejects")
-            uploads.apply(upload, self._work(upload, visit.session.actor, apply=True))
-        if do:
-            return self.gate.go(f"/suppressions/import/{upload.name}/")
-        return self._show(visit, upload)
-
-    def _take(self, visit: Visit, form: FormData) -> Response:
-        found, uploads = file_in(form), self.gate.app.uploads
-        if found is None:
-            trouble = self.gate.phrases(visit).gettext("Choose a file first.")
-            return self.gate.show(visit, "suppressions_import", {"trouble": trouble, "limit": LIMIT >> 20}, 400)
-        upload = uploads.keep(*found, visit.session.actor, Addresses())
-        with suppress(InterlockError):  # the page says so, and has a button to read it later
-            uploads.read(upload, self._work(upload, visit.session.actor, apply=False))
-        return self.gate.go(f"/suppressions/import/{upload.name}/")
-
-    def _show(self, visit: Visit, upload: Upload[Addresses], trouble: str = "") -> Response:
+        upload = copy(upload)  # its thread goes on while the page is written
         values = {"upload": upload, "listed": upload.about.listed, "trouble": trouble, "shown": SHOWN_REJECTS}
-        return self.gate.show(visit, "suppressions_list", values, 400 if trouble else 200, refresh(upload))
+        return self.gate.show(visit, "suppressions_list", values, status, refresh(upload))
 
-    def _work(self, upload: Upload[Addresses], actor: str, *, apply: bool) -> Work:
+    def work(self, upload: Upload[Addresses], asked: Asked) -> Work:
+        """Read it, and put on the list what is not on it."""
         suppressing = self.gate.app.suppressing
 
         def work(data: BinaryIO, told: Told) -> bool:
             upload.about.listed = None
             with as_text(data) as text:
-                lines = _counted(text, told)
-                listed = suppressing.load(lines, upload.source, actor, apply=apply, keep_rejects=apply)
+                lines, how = _counted(text, told), {"apply": asked.apply, "keep_rejects": asked.keep_rejects}
+                listed = suppressing.load(lines, upload.source, asked.actor, **how)
+            if asked.apply and listed.rejects and not asked.keep_rejects:
+                raise ContentError("some rows cannot be taken any more", "have the file read again and look at them")
             upload.about.listed = listed
-            return not apply
+            return not asked.apply
 
         return work
 

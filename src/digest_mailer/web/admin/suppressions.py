@@ -11,7 +11,7 @@ An address never stands in the address of a page: it is looked up by a form. For
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import IO
 from urllib.parse import urlencode
 
@@ -94,6 +94,8 @@ class SuppressionPages:
         suppressing = self.gate.app.suppressing
         if do == "add":
             return "added" if suppressing.add([address], reason, actor) else "same"
+        if do != "remove":
+            raise UsageError("the form does not say what to do", "open the page again")
         suppressing.remove(address, reason, actor)
         return "removed"
 
@@ -149,8 +151,8 @@ def _place(text: str) -> tuple[datetime, bytes] | None:
     at, _, digest = text.partition("_")
     try:
         since = datetime.fromisoformat(at)
-        return (since, bytes.fromhex(digest)) if since.tzinfo else None
-    except ValueError:
+        return (since.astimezone(UTC), bytes.fromhex(digest)) if since.tzinfo else None
+    except (ValueError, OverflowError):
         return None
 
 

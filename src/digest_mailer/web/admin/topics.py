@@ -6,11 +6,11 @@
     /topics/KEY/change/   what a change would touch; a second POST does it
 
 Authors may look, admins change. A change was planned on the topic as it was then; when that is changed meanwhile, the
-plan is shown anew. Changes of the file follow one another, so that none takes another one back.
+plan is shown anew. A change is planned and done in one turn (`Topics.changing`), so that none takes another one back.
 """
 
-from dataclasses import dataclass, field
-from threading import Lock
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
@@ -25,6 +25,7 @@ from digest_mailer.services.topics import Change, Topics
 from digest_mailer.web.admin.gate import Gate, Visit
 
 _YEARS = 5  # columns; older articles are in the sum of all
+_TYPED = ("do", "name", "french", "aliases", "into")
 _DONE = {"rename": "renamed", "alias": "named", "retire": "retired", "merge": "merged"}
 
 
@@ -33,12 +34,12 @@ class TopicPages:
     """The pages of topics."""
 
     gate: Gate
-    turn: Lock = field(default_factory=Lock)
 
     def all(self, visit: Visit) -> Response:
         """`/topics/`."""
         library = self.gate.app.library
         found = cover(library, self.gate.app.following)
+        months = self._months(visit, {found.newest, *(one.last for one in found.topics)})
         values = {
             "offered": [one for one in found.topics if not one.topic.retired],
             "retired": [one for one in found.topics if one.topic.retired],
@@ -46,8 +47,8 @@ class TopicPages:
             "older": len(found.years) > _YEARS,
             "all_topics": found.all_topics,
             "waiting": sum(one.waiting for one in found.topics),
-            "newest": self._month(visit, found.newest),
-            "months": {one.last: self._month(visit, one.last) for one in found.topics if one.last},
+            "newest": months.get(found.newest, ""),
+            "months": months,
             "catalogue": library.vocabulary.catalogue,
         }
         return self.gate.show(visit, "topics", values)
@@ -56,10 +57,9 @@ class TopicPages:
         """`/topics/new/`."""
         trouble = ""
         if visit.posted:
-            topics = self._topics()
+            names = (visit.typed("key"), visit.typed("name"), visit.typed("french"), self._lines(visit))
             try:
-                with self.turn:
-                    names = (visit.typed("key"), visit.typed("name"), visit.typed("french"), self._lines(visit))
+                with self._topics().changing() as topics:
                     change = topics.add(*names)
                     topics.carry_out(change, visit.session.actor)
                 return self.gate.go(f"/topics/{change.after.key}/", "added")
@@ -78,8 +78,7 @@ class TopicPages:
         if not visit.posted or do not in _DONE:
             return self.gate.go(f"/topics/{topics.find(visit.part('key')).key}/")
         try:
-            with self.turn:
-                topics = self._topics()
+            with topics.changing() as topics:
                 change = self._planned(visit, topics)
                 if change.after == change.before and not change.into:
                     return self.gate.go(f"/topics/{change.after.key}/", "same")
@@ -96,7 +95,8 @@ class TopicPages:
         key = visit.part("key")
         match visit.typed("do"):
             case "rename":
-                return topics.rename(key, visit.typed("name"), visit.typed("french"))
+                french = visit.typed("french") if "french" in visit.form else None
+                return topics.rename(key, visit.typed("name"), french)
             case "alias":
                 return topics.alias(key, self._lines(visit))
             case "retire":
@@ -108,10 +108,10 @@ class TopicPages:
         values = {
             "change": change,
             "do": visit.typed("do"),
-            "typed": {name: visit.typed(name) for name in ("name", "french", "aliases", "into")},
+            "typed": {name: visit.typed(name) for name in _TYPED},
             "seen": change.mark,
             "changed": changed,
-            "months": {one: self._month(visit, one) for one in {*change.outdated, *_issues(change)}},
+            "months": self._months(visit, {*change.outdated, *_issues(change)}),
         }
         return self.gate.show(visit, "topic_change", values, 409 if changed else 200)
 
@@ -124,9 +124,9 @@ class TopicPages:
             "covered": self._covered(topics, topic),
             "current": topics.catalogue.current(topic),
             "others": [one for one in topics.catalogue.offered if one.key != topic.key],
-            "months": {one: self._month(visit, one) for one in _issues(touched)},
+            "months": self._months(visit, _issues(touched)),
             "trouble": trouble,
-            "typed": {name: visit.typed(name) for name in ("name", "french", "aliases", "into")},
+            "typed": {name: visit.typed(name) for name in _TYPED},
         }
         return self.gate.show(visit, "topic", values, 400 if trouble else 200)
 
@@ -139,8 +139,9 @@ class TopicPages:
         app = self.gate.app
         return app.topics(app.library)
 
-    def _month(self, visit: Visit, issue: IssueId | None) -> str:
-        return self.gate.phrases(visit).month(issue) if issue else ""
+    def _months(self, visit: Visit, issues: Iterable[IssueId | None]) -> Mapping[IssueId | None, str]:
+        phrases = self.gate.phrases(visit)  # made once: it looks whether the words have changed
+        return {issue: phrases.month(issue) for issue in issues if issue}
 
     @staticmethod
     def _lines(visit: Visit) -> list[str]:
