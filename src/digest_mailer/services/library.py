@@ -39,6 +39,7 @@ class Library:
     source: IssueSource
     _examined: dict[IssueId, Examined] = field(default_factory=dict)
     _parsed: dict[IssueId, tuple[Issue | None, list[Diagnostic]]] = field(default_factory=dict)
+    _texts: dict[str, tuple[bytes, tuple[Issue | None, list[Diagnostic]]]] = field(default_factory=dict)
     _archives: dict[Language | None, tuple[ArchiveEntry, ...]] = field(default_factory=dict)
     _dois: dict[str, list[Stated]] | None = None
     _vocabulary: Vocabulary | None = None
@@ -64,6 +65,16 @@ class Library:
 
         self._templates = self._templates or Templates(self.template_sources)
         return self._templates
+
+    def again(self) -> "Library":
+        """The files as they are now. What is in them as before is not read a second time: no issue parsed, no
+        template compiled. Raises ContentError for topics or templates that cannot be read."""
+        fresh = Library(self.source)
+        if fresh.vocabulary == self.vocabulary:
+            fresh._texts = dict(self._texts)
+        if fresh.template_sources == self.template_sources:
+            fresh._templates = self.templates
+        return fresh
 
     def named(self, text: str) -> IssueId:
         """The issue that a person named. Raises UsageError when it is no month."""
@@ -159,7 +170,12 @@ class Library:
         return self._parsed[issue]
 
     def _read(self, issue: IssueId, language: Language | None) -> tuple[Issue | None, list[Diagnostic]]:
-        return examine_issue(self.source.read(issue, language), self.source.path(issue, language), self.vocabulary)
+        data, path = self.source.read(issue, language), self.source.path(issue, language)
+        known = self._texts.get(path)
+        if known is None or known[0] != data:
+            known = self._texts[path] = data, examine_issue(data, path, self.vocabulary)
+        issue_read, found = known[1]
+        return issue_read, list(found)
 
     @staticmethod
     def _earlier(issue: Issue, others: dict[ArticleKey, IssueId]) -> dict[ArticleKey, IssueId]:
