@@ -104,6 +104,16 @@ def test_a_live_transport_is_said(tmp_path: Path) -> None:
         assert 'class="badge live">Live' in admin_client(live).get(path).text
 
 
+def test_the_transport_is_what_the_settings_say_now(app: App, client: TestClient) -> None:
+    path = app.root / "digest.toml"
+    text = path.read_text("utf-8")
+    assert 'transport = "sandbox:"' in text
+    path.write_text(text.replace('transport = "sandbox:"', 'transport = "smtp://relay.example.org"'), "utf-8")
+    assert 'class="badge live">Live' in client.get(PAGE).text
+    path.write_text(text.replace('transport = "sandbox:"', 'transport = "smtp://127.0.0.1:1025?tls=none"'), "utf-8")
+    assert 'class="badge">Sandbox' in client.get(PAGE).text
+
+
 def test_size_is_shown_against_both_limits(app: App, client: TestClient) -> None:
     page = document(client.get(PAGE).text)
     meter = page.find(".//meter")

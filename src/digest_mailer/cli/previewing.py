@@ -3,7 +3,7 @@
 import json
 import threading
 import webbrowser
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -79,7 +79,8 @@ class _Reporter:
     def __call__(self, stamp: str) -> None:
         if stamp and not self._first:
             trouble = self._trouble()
-            _tell("changed", issue=self._issue, readable=not trouble, trouble=trouble)
+            with suppress(BrokenPipeError):  # nobody reads them any more; the page goes on
+                _tell("changed", issue=self._issue, readable=not trouble, trouble=trouble)
         self._first = False
 
     def _trouble(self) -> list[dict[str, Any]]:

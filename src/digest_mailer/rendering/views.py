@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from html import escape, unescape
 
 _STYLE = re.compile(r"(<style\b[^<>]*>)(.*?)(</style\s*>)", re.IGNORECASE | re.DOTALL)
@@ -20,6 +21,7 @@ _SCHEME = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IG
 _MEDIA = re.compile(r"""(?<=\smedia=)("[^"]*"|'[^']*')""", re.IGNORECASE)
 _STYLING = re.compile(r"""\s(?:style|bgcolor|class)=(?:"[^"]*"|'[^']*')""", re.IGNORECASE)
 _ADDRESS = re.compile(r"""\s(?:src|srcset|background)=("[^"]*"|'[^']*')""", re.IGNORECASE)
+_FETCHING = re.compile(r"src|background", re.IGNORECASE)
 _WORDS = re.compile(r"""\salt=("[^"]*"|'[^']*')""", re.IGNORECASE)
 _HEAD_END = re.compile(r"</head\s*>", re.IGNORECASE)
 _HOLDS, _NEVER = "(min-width: 0)", "(max-width: 0)"
@@ -58,16 +60,15 @@ def pictures(html: str) -> tuple[Picture, ...]:
     return tuple(Picture(_value(_ADDRESS, tag) or "", _value(_WORDS, tag)) for tag in found)
 
 
+@lru_cache(maxsize=16)  # two frames of a preview ask for the same, each time that they are loaded
 def html_view(html: str, view: View) -> str:
     """The mail's HTML for a frame of this view."""
     if view is View.NO_STYLE:
         return _TAG.sub(lambda tag: _STYLING.sub("", _still(tag[0])), _STYLE.sub("", html))
     scheme = "dark" if view is View.DARK else "light"
-    html = _STYLE.sub(lambda style: _with_scheme(style[1], scheme) + _with_scheme(style[2], scheme) + style[3], html)
     everything = view is View.NO_IMAGES
-    html = _TAG.sub(
-        lambda tag: _MEDIA.sub(lambda m: _with_scheme(m[0], scheme), _still(tag[0], every=everything)), html
-    )
+    html = _STYLE.sub(lambda style: _with_scheme(style[1], scheme) + _with_scheme(style[2], scheme) + style[3], html)
+    html = _TAG.sub(lambda tag: _with_scheme_asked(_still(tag[0], every=everything), scheme), html)
     return _HEAD_END.sub(rf"<style>:root {{ color-scheme: {scheme} !important; }}</style>\g<0>", html, count=1)
 
 
@@ -88,7 +89,16 @@ def text_view(text: str, title: str, language: str, labels: Sequence[tuple[str, 
 
 def _still(tag: str, *, every: bool = False) -> str:
     """A tag that fetches nothing from elsewhere; with `every`, no image at all."""
+    if not _FETCHING.search(tag):
+        return tag
     return _ADDRESS.sub(lambda one: "" if every or not one[1][1:].startswith("data:") else one[0], tag)
+
+
+def _with_scheme_asked(tag: str, scheme: str) -> str:
+    """The same for the media that a tag is for."""
+    if "media" not in tag.lower():
+        return tag
+    return _MEDIA.sub(lambda media: _with_scheme(media[0], scheme), tag)
 
 
 def _with_scheme(css: str, scheme: str) -> str:

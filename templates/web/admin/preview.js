@@ -1,9 +1,10 @@
 // Keeps the preview up to date. The server says when a file changed; then the frames are loaded again and the parts of
-// the page are fetched anew, at once, and lint a moment later. Places in frames and page stay. Without this script
+// the page are fetched anew, behind them, and lint a moment later. Places in frames and page stay. Without this script
 // the page is loaded again by hand.
 "use strict";
 
 const desk = document.querySelector("[data-changes]");
+const LOOKED_AT = 4; // desktop, phone, phone in the dark, text; the others are opened by hand
 const opened = new Map(); // the place that each frame had before it was loaded again
 let shown = desk?.dataset.stamp; // the stamp of the files that are shown
 let looked = false; // whether lint was asked for
@@ -32,6 +33,10 @@ function keepPlaces() {
       if (place) frame.contentWindow.scrollTo(0, place);
     });
   }
+}
+
+function pause(milliseconds) {
+  return new Promise((done) => setTimeout(done, milliseconds));
 }
 
 async function page(address) {
@@ -74,10 +79,13 @@ async function showLint(number) {
 
 async function refresh() {
   const number = ++round;
+  const frames = panes().map((frame) => new Promise((done) => frame.addEventListener("load", done, { once: true })));
   for (const frame of panes()) reload(frame, frame.src);
   try {
+    await Promise.race([Promise.all(frames.slice(0, LOOKED_AT)), pause(200)]); // the panes come first
+    if (number !== round) return;
     await showParts(number);
-    await new Promise((done) => setTimeout(done, 250));
+    await pause(250);
     if (number === round) await showLint(number);
   } catch {
     // signed out, or the program has ended: what stands there stays until it answers again

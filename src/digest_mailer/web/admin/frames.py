@@ -19,7 +19,7 @@ from digest_mailer.web.letter import for_frame, read_letter
 
 SANDBOX = "allow-same-origin"
 _POLICY = (
-    f"sandbox {SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; "
+    f"sandbox {SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 _FILE_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"

@@ -89,9 +89,9 @@ def wanted(visit: Visit, **more: str) -> str:
 
 
 def is_live(gate: Gate) -> bool:
-    """Whether a send would reach people. What cannot be told is taken for live."""
+    """Whether a send would reach people, as the settings are now. What cannot be told is taken for live."""
     try:
-        return gate.app.transport().live
+        return gate.app.transport(gate.app.reread().delivery.transport).live
     except DigestError:
         return True
 
