@@ -124,7 +124,7 @@ def _row(name: str, waits: list[float]) -> str:
 @contextmanager
 def _server(letters: _Letters) -> Iterator[int]:
     """The server of the letters; its port."""
-    controller = Controller(letters, hostname=HOST, port=_free_port())
+    controller = Controller(letters, hostname=HOST, port=free_port())
     controller.start()
     try:
         yield int(controller.port)
@@ -135,7 +135,7 @@ def _server(letters: _Letters) -> Iterator[int]:
 @contextmanager
 def _site(root: Path, letters: int) -> Iterator[str]:
     """`serve`, with its letters to this port; its address."""
-    port = _free_port()
+    port = free_port()
     more = {"DIGEST_DELIVERY__TRANSPORT": f"smtp://{HOST}:{letters}?tls=none"}
     command = [sys.executable, "-m", "digest_mailer", "-q", "-C", str(root), "serve", "--port", str(port)]
     process = start(command, environment(**more), subprocess.DEVNULL, subprocess.DEVNULL)
@@ -147,7 +147,8 @@ def _site(root: Path, letters: int) -> Iterator[str]:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.create_server((HOST, 0)) as free:
         return int(free.getsockname()[1])
 

@@ -1,5 +1,6 @@
 """The site on a port of this machine, and a browser that reaches nothing else."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import uvicorn
 from components import require
 from digest_mailer.adapters.browser import find_program
 from digest_mailer.bootstrap import App
+from digest_mailer.cli.site_server import SiteServer
 from digest_mailer.web.app import build_site
 
 if TYPE_CHECKING:
@@ -40,15 +42,9 @@ def chromium() -> Iterator["Browser"]:
 def served(app: App) -> Iterator[str]:
     """The site on a free port of this machine; its address. It runs in this process, so that its clock can go on
     without waiting."""
-    server = uvicorn.Server(uvicorn.Config(build_site(app, inbox=False), port=0, log_level="warning", lifespan="off"))
     ready = threading.Event()
-    startup = server.startup
-
-    async def started(sockets: object = None) -> None:
-        await startup(sockets)  # type: ignore[arg-type]
-        ready.set()
-
-    server.startup = started  # type: ignore[method-assign]
+    config = uvicorn.Config(build_site(app, inbox=False), port=0, log_level="warning", lifespan="off")
+    server = SiteServer(config, app.watch, ready.set)
     thread = threading.Thread(target=server.run)
     thread.start()
     assert ready.wait(60)
@@ -57,3 +53,9 @@ def served(app: App) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(60)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from secrets import token_hex, token_urlsafe
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from digest_mailer import config, resources
 from digest_mailer.adapters import archive_probe
 from digest_mailer.adapters.departures import DepartureJournal
+from digest_mailer.adapters.file_stamps import read_stamp
 from digest_mailer.adapters.issue_files import IssueFiles
 from digest_mailer.adapters.keys import KEYS_LOST, KeyFiles
 from digest_mailer.adapters.store.approvals import ApprovalStore
@@ -59,6 +60,7 @@ from digest_mailer.services.oversight import Overseer
 from digest_mailer.services.send import Canary, Run
 from digest_mailer.services.standing import Standing
 from digest_mailer.services.subscriptions import Subscriptions
+from digest_mailer.services.watching import Watch
 
 if TYPE_CHECKING:  # what renders takes 150 ms to load, what signs 50, and most commands do neither
     from digest_mailer.adapters.browser import Browser
@@ -77,6 +79,8 @@ if TYPE_CHECKING:  # what renders takes 150 ms to load, what signs 50, and most 
     from digest_mailer.services.joining import Joining
     from digest_mailer.services.letters import Letters
     from digest_mailer.services.linting import Linter
+    from digest_mailer.services.proofs import Proofs
+    from digest_mailer.services.readers import ReaderCounts
     from digest_mailer.services.suppressing import Suppressing
     from digest_mailer.services.topics import Topics
     from digest_mailer.services.trial import Trial
@@ -103,6 +107,8 @@ class App:
     settings: config.Settings
     environment: Mapping[str, str] = field(repr=False)  # secrets may stand in it
     clock: Clock
+    reread: Callable[[], config.Settings] = field(repr=False)  # the settings as their file has them now
+    config_file: Path
 
     @property
     def state(self) -> Path:
@@ -324,6 +330,34 @@ class App:
 
         return Composer(library, self.publication)
 
+    @cached_property
+    def proofs(self) -> "Proofs":
+        """Editions as the files are now, for the preview."""
+        from digest_mailer.services.compose import Composer
+        from digest_mailer.services.proofs import Proofs
+
+        def compose(before: Composer | None) -> Composer:
+            library = (before.library if before else self.library).afresh()
+            return Composer(library, config.publication(self.reread()))
+
+        return Proofs(compose, self._stamp)
+
+    @cached_property
+    def readers(self) -> "ReaderCounts":
+        """How many readers the editions of an issue have."""
+        from digest_mailer.services.readers import ReaderCounts
+
+        return ReaderCounts(self.people, self.ledger, lambda: self.today)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """Tells when the publication's files change."""
+        return Watch(self._stamp)
+
+    def _stamp(self) -> str:
+        own = self.root / "templates"
+        return read_stamp([self.config_file, self.files.folder, own, resources.templates_root()])
+
     def approver(self, library: Library) -> "Approver":
         """Keeps approvals."""
         from digest_mailer.services.approve import Approver
@@ -522,5 +556,5 @@ def build_app(
     """The publication in a directory. Raises ConfigError when its settings are missing or wrong."""
     path = config_file or directory / config.CONFIG_NAME
     environment = dict(os.environ)
-    settings = config.load_settings(path, overrides or {}, environment)
-    return App(path.parent.resolve(), settings, environment, clock or SystemClock())
+    reread = partial(config.load_settings, path, overrides or {}, environment)
+    return App(path.parent.resolve(), reread(), environment, clock or SystemClock(), reread, path.resolve())

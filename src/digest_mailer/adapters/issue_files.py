@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from digest_mailer.adapters.durable import write_file
+from digest_mailer.adapters.file_stamps import read_stamp
 from digest_mailer.core.errors import ContentError, DigestError, NothingMatched
 from digest_mailer.core.identity import IssueId, Language, TopicKey, is_key, parse_issue_id, parse_issue_name
 from digest_mailer.core.issue_file import Vocabulary
@@ -35,6 +36,7 @@ class IssueFiles:
         self.folder = root / "newsletters"
         self._root = root
         self._templates = templates  # the first that has a name wins
+        self._read: tuple[str, Mapping[str, str]] = "", {}  # the templates' stamp, and what was read then
 
     def ids(self) -> tuple[IssueId, ...]:
         """The months that have a file, newest first."""
@@ -95,7 +97,13 @@ class IssueFiles:
         return Vocabulary(self._catalogue(), self._types())
 
     def templates(self) -> Mapping[str, str]:
-        """Every template by name: the publication's own before the packaged ones."""
+        """Every template by name: the publication's own before the packaged ones. Read again when one has changed."""
+        stamp = read_stamp(self._templates)
+        if self._read[0] != stamp:
+            self._read = stamp, self._all_templates()
+        return self._read[1]
+
+    def _all_templates(self) -> Mapping[str, str]:
         sources: dict[str, str] = {}
         for folder in reversed(self._templates):
             for path in sorted(folder.rglob("*")):

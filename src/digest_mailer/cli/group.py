@@ -24,6 +24,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "feed": ("drafting", "Look at what a feed would give."),
         "issues": ("author", "List the issues and how far each has come."),
         "lint": ("lint", "Check issues, and say everything that is wrong."),
+        "preview": ("previewing", "Show an issue as readers will see it, and again whenever you save it."),
         "build": ("author", "Make every edition of an issue as files to look at."),
         "test": ("trial", "Send an issue to yourself, as it would arrive."),
         "approve": ("author", "Approve an issue, and keep its editions as they will be sent."),

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -62,17 +63,26 @@ def _faults(session: Session, text: str) -> Faults:
     return faults
 
 
-def run_site(app: "App", host: str, port: int, smtp_port: int | None = None, faults: Faults | None = None) -> None:
-    """Serve until Ctrl-C, with a standing SMTP server when it has a port. Raises UsageError for a port in use."""
+def run_site(
+    app: "App",
+    host: str,
+    port: int,
+    smtp_port: int | None = None,
+    faults: Faults | None = None,
+    ready: Callable[[], None] | None = None,
+) -> None:
+    """Serve until Ctrl-C, with a standing SMTP server when it has a port; `ready` is called when pages can be asked
+    for. Raises UsageError for a port in use."""
     import uvicorn
 
+    from digest_mailer.cli.site_server import SiteServer
     from digest_mailer.web.app import build_site
 
     site = build_site(app, inbox=_shows_inbox(app, host) or smtp_port is not None)
     # no access log: it would hold the tokens of readers
     settings = uvicorn.Config(site, host=host, port=port, access_log=False, log_level="warning")
     with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
-        asyncio.run(_serve(uvicorn.Server(settings), app, smtp_port, faults))
+        asyncio.run(_serve(SiteServer(settings, app.watch, ready), app, smtp_port, faults))
 
 
 async def _serve(server: "Server", app: "App", smtp_port: int | None, faults: Faults | None) -> None:

@@ -66,8 +66,13 @@ class Library:
     _templates: "Templates | None" = None
 
     def afresh(self) -> "Library":
-        """The files as they are now."""
-        return Library(self.source, self.readings)
+        """The files as they are now. No issue is parsed, and no template compiled, that is as it was. Raises
+        ContentError for topics or templates that cannot be read."""
+        fresh = Library(self.source, self.readings)
+        _ = fresh.vocabulary
+        if fresh.template_sources == self.template_sources:
+            fresh._templates = self._templates
+        return fresh
 
     @property
     def vocabulary(self) -> Vocabulary:

@@ -108,7 +108,7 @@ class Gate:
             if visit is None:
                 return self.go("/sign-in/", "over")
             if not visit.session.may(needs):
-                return self._forbidden(visit)
+                return self.forbidden(visit)
             try:
                 return await endpoint(visit)
             except DigestError as problem:
@@ -177,13 +177,14 @@ class Gate:
                 return self.go("/sign-in/", "over")
             return RedirectResponse(f"{self.pages.site}{AREA}/sign-in/?next={quote(request.url.path)}", 303)
         if not visit.session.may(needs):
-            return self._forbidden(visit)
+            return self.forbidden(visit)
         try:
             return endpoint(visit)
         except DigestError as problem:
             return self._refused(visit, problem)
 
-    def _forbidden(self, visit: Visit) -> Response:
+    def forbidden(self, visit: Visit) -> Response:
+        """The answer to an author who wants what only admins may see."""
         _ = self.phrases(visit).gettext
         values = {"title": _("This is for admins"), "what": _("Ask an admin, or sign in as one."), "hint": ""}
         return self.show(visit, "refused", values, 403)
@@ -239,6 +240,8 @@ def is_private(request: Request) -> bool:
     return request.url.scheme == "https" or is_at_the_machine(request)
 
 
-def is_inside(path: str) -> bool:
-    """Whether a path leads to one of these pages, and nowhere else."""
-    return path.startswith(f"{AREA}/") and all(char.isalnum() or char in "/-_" for char in path)
+def is_inside(address: str) -> bool:
+    """Whether a path, perhaps with a query, leads to one of these pages, and nowhere else."""
+    path, _, query = address.partition("?")
+    known = path.startswith(f"{AREA}/") and all(char.isalnum() or char in "/-_" for char in path)
+    return known and all(char.isascii() and (char.isalnum() or char in "=&%+-_.:~") for char in query)

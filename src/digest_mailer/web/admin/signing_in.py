@@ -1,10 +1,11 @@
 """Signing in and out: `/admin/sign-in/` by password or with a mailed link, `/admin/in/SECRET/` by a link, once.
 
-A link is redeemed by a POST, because programs follow the links of mails. Whether an address has an account is not
-told: the answer is the same, and the letter is written behind it.
+A link is redeemed by a POST, because programs follow the links of mails; `?next=` is where it leads to then. Whether an
+address has an account is not told: the answer is the same, and the letter is written behind it.
 """
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -100,12 +101,14 @@ class Porch:
         if not is_private(request):
             return self._show(request, "insecure", 403)
         here = is_at_the_machine(request)
+        wanted = request.query_params.get("next", "")
         if request.method == "POST":
             opened = admission.redeem(secret, at_the_machine=here)
-            return self._enter(request, opened) if opened else self._show(request, "used", 403)
+            return self._enter(request, opened, wanted) if opened else self._show(request, "used", 403)
         if not admission.is_link(secret, at_the_machine=here):
             return self._show(request, "used", 403)
-        values = {"action": f"{self.gate.pages.site}{AREA}/in/{secret}/"}
+        query = f"?{urlencode({'next': wanted[:200]})}" if wanted else ""
+        values = {"action": f"{self.gate.pages.site}{AREA}/in/{secret}/{query}"}
         return self._page(request, "redeem", values)
 
     def _enter(self, request: Request, secret: str, wanted: str = "") -> Response:
