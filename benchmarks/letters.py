@@ -28,7 +28,7 @@ from urllib.request import Request, urlopen
 from aiosmtpd.controller import Controller
 from lab import Lab
 from processes import environment, python, start, wait
-from sinks import HOST, fast_sink
+from sinks import HOST, await_port, fast_sink
 
 _PEOPLE, _LETTERS = 1_000_000, 100
 _BETWEEN = 0.5  # seconds between two forms
@@ -140,7 +140,7 @@ def _site(root: Path, letters: int) -> Iterator[str]:
     command = [sys.executable, "-m", "digest_mailer", "-q", "-C", str(root), "serve", "--port", str(port)]
     process = start(command, environment(**more), subprocess.DEVNULL, subprocess.DEVNULL)
     try:
-        _await(port)
+        await_port(port)
         yield f"http://{HOST}:{port}"
     finally:
         process.send_signal(signal.SIGINT)
@@ -151,19 +151,6 @@ def free_port() -> int:
     """A port that nobody listens on."""
     with socket.create_server((HOST, 0)) as free:
         return int(free.getsockname()[1])
-
-
-def _await(port: int) -> None:
-    end = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            socket.create_connection((HOST, port)).close()
-        except OSError as problem:
-            if time.monotonic() > end:
-                raise RuntimeError("the site did not start") from problem
-            time.sleep(0.05)
-        else:
-            return
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def postfix_sink(_lab: Lab) -> Iterator[Sink]:
     root = ["-u", "nobody"] if os.geteuid() == 0 else []  # it will not be root
     sink = Sink(port, start([program, *root, f"{HOST}:{port}", "1000"], stdout=subprocess.DEVNULL))
     with _ended(sink):
-        _await(port)
+        await_port(port)
         yield sink
 
 
@@ -89,14 +89,15 @@ def _line(process: "subprocess.Popen[bytes]") -> str:
     return line
 
 
-def _await(port: int) -> None:
+def await_port(port: int) -> None:
+    """Wait until something listens there. Raises RuntimeError when nothing does."""
     end = time.monotonic() + _PATIENCE
     while True:
         try:
             socket.create_connection((HOST, port)).close()
         except OSError as problem:
             if time.monotonic() > end:
-                raise RuntimeError("a sink did not start") from problem
+                raise RuntimeError("a server did not start") from problem
             time.sleep(0.05)
         else:
             return
