@@ -14,13 +14,11 @@ Around all of them stands `doorman.py`: hosts, security headers, and the last an
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from digest_mailer.bootstrap import App
@@ -37,7 +35,7 @@ from digest_mailer.web.joining import Door
 from digest_mailer.web.leaving import Leaving
 from digest_mailer.web.mail_folder import MailFolder
 from digest_mailer.web.own_data import OwnData
-from digest_mailer.web.pages import Pages
+from digest_mailer.web.pages import Pages, add_slash
 from digest_mailer.web.post import Post
 from digest_mailer.web.shelf import Shelf
 
@@ -84,7 +82,7 @@ def _coming_routes(door: Door, app: App) -> list[Route]:
     routes = [Route("/links/", door.links, methods=["POST"])]
     for language in app.publication.languages:
         path = sign_up_url("", language)
-        routes += [Route(path, door.sign_up_in(language), methods=["GET", "POST"]), Route(path.rstrip("/"), _add_slash)]
+        routes += [Route(path, door.sign_up_in(language), methods=["GET", "POST"]), Route(path.rstrip("/"), add_slash)]
     return routes
 
 
@@ -111,9 +109,4 @@ def _inbox_routes(inbox: Inbox) -> list[Route]:
 
 def _page(path: str, endpoint: Endpoint) -> list[Route]:
     """A page, and the redirect to it from its address without the slash at the end."""
-    return [Route(path, endpoint), Route(path.rstrip("/"), _add_slash)]
-
-
-async def _add_slash(request: Request) -> Response:
-    # begins with the path of a route, so it cannot lead to another site
-    return RedirectResponse(quote(request.scope["path"], errors="replace") + "/", 308)
+    return [Route(path, endpoint), Route(path.rstrip("/"), add_slash)]

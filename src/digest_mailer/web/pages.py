@@ -8,13 +8,13 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from digest_mailer.bootstrap import App
 from digest_mailer.core.errors import DigestError, TemporaryProblem
@@ -165,6 +165,12 @@ class Pages:
         if self._templates is None or self._templates.sources != sources:
             self._templates = Templates(sources)
         return self._templates
+
+
+async def add_slash(request: Request) -> Response:
+    """On to a page from its address without the slash at the end."""
+    # begins with the path of a route, so it cannot lead to another site
+    return RedirectResponse(quote(request.scope["path"], errors="replace") + "/", 308)
 
 
 def _wanted(request: Request, languages: Sequence[Language]) -> Language:

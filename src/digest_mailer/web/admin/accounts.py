@@ -9,7 +9,7 @@ from digest_mailer.core.account import MIN_PASSWORD, Account, Role
 from digest_mailer.core.errors import NothingMatched, UsageError
 from digest_mailer.core.identity import Language
 from digest_mailer.web.admin.gate import Gate, Visit
-from digest_mailer.web.forms import sender_network
+from digest_mailer.web.forms import sender_network, whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ class AccountPages:
         return "role" if admission.set_role(account, role, actor) else "same"
 
     def _account(self, number: str) -> Account:
-        found = self.gate.app.admission.accounts.get(int(number)) if number.isdecimal() and len(number) < 10 else None
+        whole = whole_number(number)
+        found = self.gate.app.admission.accounts.get(whole) if whole else None
         if found is None:
             raise NothingMatched("there is no such account", "look at the list of accounts")
         return found

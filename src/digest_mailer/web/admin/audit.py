@@ -22,9 +22,9 @@ from digest_mailer.core.errors import UsageError
 from digest_mailer.core.identity import SubscriberId
 from digest_mailer.web.admin.files import download
 from digest_mailer.web.admin.gate import Gate, Visit
+from digest_mailer.web.forms import whole_number
 
 PER_PAGE = 50
-_DIGITS = 19  # of the largest number there is
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +112,10 @@ def _number(text: str) -> int:
     """A number from 1 on; 0 for nothing. Raises UsageError for what is none."""
     if not text:
         return 0
-    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS and 0 < int(text) < 2**63):
+    number = whole_number(text)
+    if number is None:
         raise UsageError(f'"{text}" is no number', "ids and entries have numbers from 1 on")
-    return int(text)
+    return number
 
 
 def _query(asked: dict[str, str]) -> str:

@@ -35,7 +35,7 @@ from digest_mailer.core.identity import Language
 from digest_mailer.rendering.phrases import Phrases
 from digest_mailer.web import forms
 from digest_mailer.web.doorman import LOOPBACK, asked_host, trusted_hosts
-from digest_mailer.web.pages import Pages
+from digest_mailer.web.pages import Pages, add_slash
 
 AREA = "/admin"
 NO_FORM = FormData()
@@ -118,10 +118,6 @@ class Gate:
 
     def routes(self, path: str, answer: Callable[[Request], Awaitable[Response]], *, post: bool) -> list[Route]:
         """A page that anybody may see, and the redirect to it from its address without the slash."""
-
-        async def add_slash(request: Request) -> Response:
-            return RedirectResponse(quote(request.scope["path"], errors="replace") + "/", 308)
-
         methods = ["GET", "POST"] if post else ["GET"]
         return [Route(f"{AREA}{path}", answer, methods=methods), Route(f"{AREA}{path}".rstrip("/"), add_slash)]
 
@@ -173,7 +169,7 @@ class Gate:
     def _let_in(self, request: Request, form: FormData, endpoint: Endpoint, needs: Role) -> Response:
         visit = self._visit(request, form)
         if visit is None:
-            if request.method != "GET":
+            if request.method == "POST":
                 return self.go("/sign-in/", "over")
             return RedirectResponse(f"{self.pages.site}{AREA}/sign-in/?next={quote(request.url.path)}", 303)
         if not visit.session.may(needs):
